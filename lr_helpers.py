@@ -1,0 +1,1063 @@
+"""Learning rates in Keras 3 on TensorFlow: data, model, schedules, training, range test, plots.
+
+Read it from top to bottom: each part uses only the parts above it. Copy it into a project as it is.
+A *step* is one batch and one update of the weights; an *epoch* is one pass over the training data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import hashlib
+import itertools
+import json
+import math
+import numbers
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from tqdm import tqdm
+
+
+@contextlib.contextmanager
+def _native_stderr_hidden() -> Iterator[None]:
+    """Keep what C++ code writes to file descriptor 2 off the screen, unless Python raises."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            captured.seek(0)
+            os.write(screen, captured.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+# TensorFlow logs at import and at its first operation, before its own log level can be set. To silence
+# it by switching oneDNN off, as is often advised, would halve the speed of training.
+with _native_stderr_hidden():
+    import keras
+    import tensorflow as tf
+
+    tf.zeros(1)
+
+
+# Checks ------------------------------------------------------------------------------------------------
+
+
+def _check_rate(name: str, value: object, *, zero: bool = False) -> float:
+    """A learning rate as a float, or an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise ValueError(f"{name} must be {'zero or more' if zero else 'positive'} and finite, got {value!r}")
+    if value > 0 and not 0 < np.float32(value) < np.inf:
+        raise ValueError(f"{name} must fit into float32, the precision of Keras, got {value!r}")
+    return float(value)
+
+
+def _check_count(name: str, value: object, least: int = 1) -> int:
+    """A count of steps, epochs or images as an int, or an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if not least <= value < 2**31:
+        raise ValueError(f"{name} must be at least {least} and below 2**31, got {value}")
+    return int(value)
+
+
+def _check_choice(name: str, value: object, choices: Iterable[str]) -> str:
+    """One of the choices, or an error that lists them."""
+    if value not in tuple(choices):
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return str(value)
+
+
+def _check_bounds(min_lr: object, max_lr: object) -> tuple[float, float]:
+    low, high = _check_rate("min_lr", min_lr), _check_rate("max_lr", max_lr)
+    if np.float32(low) >= np.float32(high):
+        raise ValueError(f"min_lr must be below max_lr, got {low} and {high}")
+    return low, high
+
+
+# Data --------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images (n, 28, 28, 1), float32 in [0, 1], and integer labels (n,), in three parts. Read-only."""
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def steps_per_epoch(self, batch_size: int | None = None) -> int:
+        """Batches in one pass over the training images; the last one may be short."""
+        size = BATCH_SIZES[self.name] if batch_size is None else _check_count("batch_size", batch_size)
+        return math.ceil(len(self.x_train) / size)
+
+
+# The article's batch size for MNIST. Digits has 1,149 training images: 32 gives it 36 steps an epoch.
+BATCH_SIZES = {"digits": 32, "mnist": 250}
+
+# SHA-256 of the bytes of the canonical arrays, whatever file they come in.
+MNIST_SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+
+
+def load_dataset(name: str = "digits") -> Dataset:
+    """Load `"digits"` (default: it comes with scikit-learn, offline) or `"mnist"`.
+
+    digits: 1,797 images of 8×8 pixels, scaled to 28×28 with bilinear interpolation; a fixed split,
+    stratified by label, of about 64/16/20 %. mnist: the first 48,000 and last 12,000 training images, as
+    `validation_split=0.2` divides them, and 10,000 test images; read from the file that the environment
+    variable LR_MNIST_NPZ names, else through `keras.datasets.mnist`.
+
+    Raises ValueError for another name or a damaged file, FileNotFoundError or ConnectionError without MNIST.
+    """
+    return _load(_check_choice("name", name, BATCH_SIZES))
+
+
+@functools.cache
+def _load(name: str) -> Dataset:
+    arrays = _digits() if name == "digits" else _mnist()
+    for array in arrays:
+        array.setflags(write=False)
+    return Dataset(name, *arrays)
+
+
+def _digits() -> list[np.ndarray]:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    small = images.reshape(-1, 8, 8, 1).astype("float32") / 16
+    x = np.array(keras.ops.image.resize(small, (28, 28)))
+    x_rest, x_test, y_rest, y_test = train_test_split(
+        x, labels, test_size=0.2, stratify=labels, random_state=0
+    )
+    split = train_test_split(x_rest, y_rest, test_size=0.2, stratify=y_rest, random_state=0)
+    x_train, x_val, y_train, y_val = split
+    return [x_train, y_train, x_val, y_val, x_test, y_test]
+
+
+def _mnist() -> list[np.ndarray]:
+    path = os.environ.get("LR_MNIST_NPZ")
+    if path:
+        arrays = _mnist_from_file(path)
+    else:
+        try:
+            (x, y), (x_test, y_test) = keras.datasets.mnist.load_data()
+        except Exception as error:  # Keras raises a bare Exception when it cannot download
+            raise ConnectionError(
+                "MNIST could not be downloaded. Either copy mnist.npz from a machine that has it and set the "
+                "environment variable LR_MNIST_NPZ to its path, or run load_dataset('mnist') once with a network. "
+                "DATASET = 'digits', the default, needs neither."
+            ) from error
+        arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+    for key, array in arrays.items():
+        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != MNIST_SHA256[key]:
+            raise ValueError(
+                f"array {key} is not MNIST's: shape {array.shape}, dtype {array.dtype}, and another checksum; "
+                "fetch the file again, or use DATASET = 'digits'"
+            )
+    x, y, x_test, y_test = (arrays[key] for key in MNIST_SHA256)
+    x, x_test = (np.divide(a[..., None], 255, dtype="float32") for a in (x, x_test))
+    y, y_test = y.astype("int64"), y_test.astype("int64")
+    return [x[:48_000], y[:48_000], x[48_000:], y[48_000:], x_test, y_test]
+
+
+def _mnist_from_file(path: str) -> dict[str, np.ndarray]:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"LR_MNIST_NPZ must name the file mnist.npz, got {path!r}; or use DATASET = 'digits'"
+        )
+    key = "of the file"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {}
+            for key in MNIST_SHA256:
+                arrays[key] = file[key]
+    except Exception as error:  # a damaged zip can raise nearly anything
+        raise ValueError(f"array {key} cannot be read from LR_MNIST_NPZ={path!r}: {error}") from error
+    return arrays
+
+
+# Model -------------------------------------------------------------------------------------------------
+
+
+def build_cnn(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> keras.Sequential:
+    """The article's network: two convolutions with pooling and dropout, then a dense layer.
+
+    431,242 parameters at the defaults. Images (n, *input_shape) in, probabilities (n, num_classes) out.
+    Not compiled, so that the optimizer stays the caller's choice.
+    """
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(256, activation="relu"),
+            layers.Dense(num_classes, activation="softmax"),
+        ]
+    )
+
+
+# Schedules ---------------------------------------------------------------------------------------------
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+_schedules = keras.optimizers.schedules
+
+
+def linear_decay(initial_lr: float, *, epochs: int, steps_per_epoch: int) -> Schedule:
+    """From `initial_lr` at step 0 in a straight line to 0 after `epochs`; 0 from then on.
+
+    The last executed step, epochs·steps_per_epoch − 1, still trains: at initial_lr / (epochs·steps_per_epoch).
+    Keras's PolynomialDecay with power 1. Raises ValueError or TypeError for a value that makes no sense.
+    """
+    steps = _check_count("epochs", epochs) * _check_count("steps_per_epoch", steps_per_epoch)
+    return _schedules.PolynomialDecay(_check_rate("initial_lr", initial_lr), steps, end_learning_rate=0.0)
+
+
+def step_decay(initial_lr: float, *, drop: float, every: int, steps_per_epoch: int) -> Schedule:
+    """`initial_lr` times `drop` (a factor between 0 and 1) after each `every` epochs.
+
+    Step every·steps_per_epoch is the first with the smaller rate. Keras's ExponentialDecay as a staircase.
+    """
+    if not 0 < _check_rate("drop", drop) < 1:
+        raise ValueError(f"drop must be a factor between 0 and 1, got {drop}")
+    steps = _check_count("every", every) * _check_count("steps_per_epoch", steps_per_epoch)
+    return _schedules.ExponentialDecay(_check_rate("initial_lr", initial_lr), steps, drop, staircase=True)
+
+
+def time_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
+    """initial_lr / (1 + rate·t), with t in epochs, at every step. Keras's InverseTimeDecay.
+
+    Lau (2017) calls this time-based decay; the article multiplies the factors up instead, see notebook 02.
+    """
+    steps = _check_count("steps_per_epoch", steps_per_epoch)
+    return _schedules.InverseTimeDecay(
+        _check_rate("initial_lr", initial_lr), steps, _check_rate("rate", rate)
+    )
+
+
+def exponential_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
+    """initial_lr · exp(−rate·t), with t in epochs, at every step (Lau, 2017). Keras's ExponentialDecay."""
+    steps = _check_count("steps_per_epoch", steps_per_epoch)
+    factor = math.exp(-_check_rate("rate", rate))
+    return _schedules.ExponentialDecay(_check_rate("initial_lr", initial_lr), steps, factor)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class CyclicalLearningRate(Schedule):
+    """Up from `min_lr` to `max_lr` in `step_size` steps and down again in as many (Smith, 2017, section 3).
+
+    With c the number of finished cycles and h in [0, 1] the height in the triangle, the rate is
+    min_lr + (max_lr − min_lr)·h·s, where the scale s is
+
+    - `"triangular"`: 1;
+    - `"triangular2"`: 2**(−c), the amplitude is halved after each cycle;
+    - `"exp_range"`: gamma**step; `gamma` defaults to 0.99994, the value of Smith's experiments.
+
+    Step 0 uses min_lr, step `step_size` is the first peak, step 2·step_size is the next trough: the last step
+    of whole cycles is one step above the trough. A pure function of the step, exact for a million steps.
+    Raises ValueError or TypeError for a value that makes no sense.
+    """
+
+    POLICIES = ("triangular", "triangular2", "exp_range")
+
+    def __init__(
+        self, min_lr: float, max_lr: float, step_size: int, policy: str = "triangular", gamma: float = 0.99994
+    ) -> None:
+        self.min_lr, self.max_lr = _check_bounds(min_lr, max_lr)
+        self.step_size = _check_count("step_size", step_size)
+        self.policy = _check_choice("policy", policy, self.POLICIES)
+        self.gamma = _check_rate("gamma", gamma)
+        if self.gamma > 1:
+            raise ValueError(f"gamma must be at most 1, got {gamma}")
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        step = tf.cast(step, tf.int32)  # whole cycles are taken off as integers: float32 would lose steps
+        cycle = step // (2 * self.step_size)
+        within = tf.cast(step - cycle * 2 * self.step_size, tf.float32)
+        height = 1 - tf.abs(within / self.step_size - 1)
+        if self.policy == "triangular2":
+            height *= 2.0 ** -tf.cast(cycle, tf.float32)
+        elif (
+            self.policy == "exp_range"
+        ):  # gamma itself would be rounded, and the error multiplied by the step
+            height *= tf.exp(tf.cast(step, tf.float32) * math.log(self.gamma))
+        return self.min_lr + (self.max_lr - self.min_lr) * height
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {name: getattr(self, name) for name in ("min_lr", "max_lr", "step_size", "policy", "gamma")}
+
+
+def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.ndarray) -> np.ndarray:
+    """The rates, float32, that a schedule (or a fixed rate) gives at steps 0 … steps − 1, or at an array of steps.
+
+    Evaluated in a compiled graph, one step at a time, as an optimizer does it. Raises ValueError or TypeError
+    when `steps` is not a count or an array of integers, or when a rate comes out negative or not finite.
+    """
+    numbers_of_steps = np.arange(_check_count("steps", steps)) if np.ndim(steps) == 0 else np.asarray(steps)
+    if numbers_of_steps.dtype.kind not in "iu" or numbers_of_steps.ndim != 1:
+        raise TypeError(f"steps must be a whole number or a one-dimensional array of them, got {steps!r}")
+    if numbers_of_steps.size and not 0 <= numbers_of_steps.min() <= numbers_of_steps.max() < 2**31:
+        raise ValueError(
+            f"steps must be between 0 and 2**31, got {numbers_of_steps.min()} … {numbers_of_steps.max()}"
+        )
+    if not isinstance(schedule, Schedule):
+        return np.full(numbers_of_steps.shape, _check_rate("schedule", schedule), "float32")
+    rates = _evaluate(schedule, numbers_of_steps.astype("int32"))
+    bad = ~np.isfinite(rates) | (rates < 0)
+    if bad.any():
+        step = numbers_of_steps[bad.argmax()]
+        raise ValueError(
+            f"schedule must give rates of zero or more, got {rates[bad.argmax()]} at step {step}"
+        )
+    return rates
+
+
+def _evaluate(schedule: Schedule, steps: np.ndarray) -> np.ndarray:
+    @tf.function
+    def every() -> tf.Tensor:
+        return tf.map_fn(
+            lambda step: tf.cast(schedule(step), tf.float32), steps, fn_output_signature=tf.float32
+        )
+
+    return every().numpy()
+
+
+# Training ----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One training run, described. Small and serializable.
+
+    `optimizer` is a name ("adam"), a Keras optimizer, or its configuration; what is kept is the configuration,
+    `keras.optimizers.serialize(optimizer)`, so a run always starts with a fresh optimizer. `epochs` (25) and the
+    batch sizes (32 for digits, 250 for MNIST) are the article's. The seed fixes weights, shuffling and dropout.
+    Raises ValueError or TypeError for a value that makes no sense.
+    """
+
+    label: str
+    optimizer: Any
+    dataset: str = "digits"
+    epochs: int = 25
+    batch_size: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field and turn the optimizer into its configuration."""
+        if not isinstance(self.label, str) or not self.label:
+            raise TypeError(f"label must be a text, got {self.label!r}")
+        _check_choice("dataset", self.dataset, BATCH_SIZES)
+        size = BATCH_SIZES[self.dataset] if self.batch_size is None else self.batch_size
+        values = {
+            "epochs": _check_count("epochs", self.epochs),
+            "batch_size": _check_count("batch_size", size),
+            "seed": _check_count("seed", self.seed, least=0),
+            "optimizer": _optimizer_config(self.optimizer),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def learning_rate(self) -> Schedule | float:
+        """The fixed rate, or the schedule as a Keras object."""
+        rate = self.optimizer["config"]["learning_rate"]
+        return keras.optimizers.schedules.deserialize(rate) if isinstance(rate, dict) else rate
+
+
+def _optimizer_config(optimizer: Any) -> dict[str, Any]:
+    """The optimizer's own Keras configuration, checked."""
+    if isinstance(optimizer, type) or not isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
+        raise TypeError(
+            f"optimizer must be a name, a Keras optimizer or its configuration, got {optimizer!r}"
+        )
+    try:
+        made = keras.optimizers.get(optimizer)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"optimizer must be one that Keras knows, such as 'adam' or 'sgd', got {optimizer!r}"
+        ) from error
+    config = keras.optimizers.serialize(made)
+    config["config"]["name"] = config["class_name"].lower()  # Keras counts: the second Adam is "adam_1"
+    if not isinstance(config["config"].get("learning_rate"), dict):
+        _check_rate("learning_rate of the optimizer", config["config"].get("learning_rate"))
+    return config
+
+
+@dataclasses.dataclass
+class Run:
+    """What came of an experiment.
+
+    `history` has one number per finished epoch: loss, accuracy, val_loss, val_accuracy. `learning_rates` has the
+    rate of every executed step. Test loss and accuracy are NaN where the run was interrupted or diverged.
+    `status` is "finished", "diverged" (the loss became NaN or infinite), "stopped" (by a callback) or
+    "interrupted" (stop button, Ctrl-C).
+    """
+
+    experiment: Experiment
+    history: dict[str, list[float]]
+    learning_rates: np.ndarray
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    environment: dict[str, str]
+    status: str
+
+    @property
+    def label(self) -> str:
+        """The experiment's label."""
+        return self.experiment.label
+
+
+class _Table(Schedule):
+    """The rates of all steps, looked up. One compiled model then serves every schedule."""
+
+    def __init__(self) -> None:
+        self.rates = tf.Variable(np.zeros(1, "float32"), shape=[None], trainable=False)
+
+    def __call__(self, step: Any) -> Any:
+        return tf.gather(self.rates, step)
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class _Recorder(keras.callbacks.Callback):
+    """Notes the rate of every executed step; stops when the loss is no number any more."""
+
+    def __init__(self, rates: np.ndarray | None) -> None:
+        super().__init__()
+        self.rates, self.used, self.status = rates, [], "finished"
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.next_batch = 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.rate = None if self.rates is not None else float(self.model.optimizer.learning_rate)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        steps = batch + 1 - self.next_batch  # several steps run between two calls, see _compiled
+        self.next_batch = batch + 1
+        done = len(self.used)
+        self.used.extend([self.rate] * steps if self.rates is None else self.rates[done : done + steps])
+        if not math.isfinite(logs["loss"]):
+            self.status, self.model.stop_training = "diverged", True
+
+
+def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
+    """Train the article's network as the experiment says, and evaluate it on the test images.
+
+    The same experiment twice on one machine gives the same history. `callbacks` are Keras's own, such as
+    EarlyStopping; those that set a rate need an experiment with a fixed one. They are called after every
+    epoch; batch callbacks only every few dozen batches. No global seed is changed.
+
+    A loss that becomes NaN or infinite ends the run with status "diverged", the stop button or Ctrl-C with
+    "interrupted"; the history so far is returned. Raises TypeError when `experiment` is not an Experiment.
+    """
+    if not isinstance(experiment, Experiment):
+        raise TypeError(f"experiment must be an Experiment, got {experiment!r}")
+    start = time.perf_counter()
+    data = load_dataset(experiment.dataset)
+    steps = data.steps_per_epoch(experiment.batch_size)
+    rate = experiment.learning_rate
+    rates = learning_rates(rate, steps * experiment.epochs) if isinstance(rate, Schedule) else None
+
+    config = {
+        name: value for name, value in experiment.optimizer["config"].items() if name != "learning_rate"
+    }
+    key = json.dumps({**experiment.optimizer, "config": config}, sort_keys=True)
+    model, initial = _compiled(key, rates is not None, min(steps, 40))
+    for variable, value in zip(model.variables, _fresh_variables(experiment.seed), strict=False):
+        variable.assign(value)
+    for variable, value in zip(model.optimizer.variables, initial, strict=True):
+        variable.assign(value)
+    if rates is None:
+        model.optimizer.learning_rate = rate
+    else:
+        model.optimizer._learning_rate.rates.assign(rates)
+
+    history, recorder = keras.callbacks.History(), _Recorder(rates)
+    test = (math.nan, math.nan)
+    try:
+        model.fit(
+            _batches(data.x_train, data.y_train, experiment.batch_size, experiment.seed),
+            validation_data=_batches(data.x_val, data.y_val, 250),
+            epochs=experiment.epochs,
+            callbacks=[*callbacks, recorder, history],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+        if recorder.status == "finished":
+            test = model.evaluate(_batches(data.x_test, data.y_test, 250), verbose=0)
+            if len(history.epoch) < experiment.epochs:
+                recorder.status = "stopped"
+    except KeyboardInterrupt:
+        recorder.status = "interrupted"
+    seconds = time.perf_counter() - start
+    numbers_of_epochs = {name: [float(value) for value in values] for name, values in history.history.items()}
+    used = np.asarray(recorder.used, "float32")
+    return Run(
+        experiment, numbers_of_epochs, used, *map(float, test), seconds, _environment(), recorder.status
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(
+    optimizer: str, scheduled: bool, steps_per_execution: int
+) -> tuple[keras.Model, list[np.ndarray]]:
+    """A compiled network and its optimizer's initial state, kept for all runs that differ in rate or seed only.
+
+    TensorFlow takes 1.5 s and 13 MB to trace a training step, and does not give the memory back. Many steps
+    per execution save the way through Python between two small batches.
+    """
+    made = keras.optimizers.deserialize(json.loads(optimizer))
+    if scheduled:
+        made.learning_rate = _Table()
+    model = build_cnn()
+    model.compile(
+        optimizer=made,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_execution,
+    )
+    made.build(model.trainable_variables)
+    return model, [np.array(variable) for variable in made.variables]
+
+
+def _fresh_variables(seed: int) -> list[keras.Variable]:
+    """Weights and dropout seeds of a new network. Keras draws the seeds of its layers from Python's `random`."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        return build_cnn().variables
+    finally:
+        random.setstate(state)
+
+
+def _batches(x: np.ndarray, y: np.ndarray, size: int, seed: int | None = None) -> tf.data.Dataset:
+    """Batches in order, or shuffled anew every epoch where there is a seed."""
+    images, labels = tf.constant(x), tf.constant(y)
+    order = tf.data.Dataset.range(len(x))
+    if seed is not None:
+        order = order.shuffle(len(x), seed=seed)
+    options = tf.data.Options()
+    # A batch is ready in 0.2 ms: threads that fetch it ahead would only take the cores from the training.
+    options.autotune.enabled = False
+    options.experimental_optimization.inject_prefetch = False
+    return order.batch(size).map(lambda i: (tf.gather(images, i), tf.gather(labels, i))).with_options(options)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def run_all(experiments: Iterable[Experiment]) -> list[Run]:
+    """Train every experiment, in order, with a progress bar. The stop button returns the runs so far."""
+    runs = []
+    bar = tqdm(list(experiments), desc="runs", file=sys.stdout, mininterval=1, ncols=80)
+    for experiment in bar:
+        runs.append(train(experiment))
+        if runs[-1].status == "interrupted":
+            break
+    bar.close()
+    return runs
+
+
+# Range test --------------------------------------------------------------------------------------------
+
+RULES = ("steepest", "minimum", "valley", "slide")
+
+
+@dataclasses.dataclass
+class RangeTest:
+    """What a range test saw, and what can be read from it.
+
+    `learning_rates` (n,) and `losses` (n,): the loss of batch i, before the update made at rate i. With several
+    repeats `sweeps` (repeats, n) has one row each, NaN after a sweep's end, and `losses` is their median. The
+    sweeps have ended for the reasons in `stopped`: "complete", "loss not finite", "loss exploded", "interrupted".
+    `smoothing` is the weight of the past in the exponential moving average.
+    """
+
+    learning_rates: np.ndarray
+    sweeps: np.ndarray
+    stopped: list[str]
+    smoothing: float = 0.9
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The true loss per batch; the median where the test was repeated."""
+        return np.nanmedian(self.sweeps, axis=0)
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The losses smoothed by `smooth`; the median of the smoothed sweeps where the test was repeated."""
+        return np.nanmedian([smooth(sweep, self.smoothing) for sweep in self.sweeps], axis=0)
+
+    def suggest(self, rule: str = "valley") -> float | None:
+        """The rate that a rule reads from the curve, or None where there is no answer: `why(rule)` has the reason.
+
+        - `"steepest"`: where d smoothed / d log(rate) is lowest, before the minimum (fastai's "steep");
+        - `"minimum"`: a tenth of the rate with the lowest smoothed loss (fastai's "minimum");
+        - `"valley"`: two thirds into the longest run of falling smoothed losses (fastai's "valley", the default:
+          a run is hard to move by noise);
+        - `"slide"`: from the right end, slide a window of 15 points to the left while the slope of the smoothed
+          loss differs by more than 0.005 between its ends; the left end where it stops (fastai's "slide").
+
+        With repeats: the median of the sweeps' answers. Raises ValueError for another rule.
+        """
+        answers = self._answers(rule)
+        return float(np.median(answers)) if answers else None
+
+    def suggestions(self) -> dict[str, float | None]:
+        """The answer of every rule."""
+        return {rule: self.suggest(rule) for rule in RULES}
+
+    def spread(self, rule: str) -> tuple[float, float] | None:
+        """The lowest and the highest answer among the repeats; None where no sweep has one."""
+        answers = self._answers(rule)
+        return (min(answers), max(answers)) if answers else None
+
+    def why(self, rule: str) -> str:
+        """Why a rule has no answer, sweep by sweep; empty where every sweep has one."""
+        _check_choice("rule", rule, RULES)
+        answers = [_no_answer(sweep, self.smoothing) for sweep in self.sweeps]
+        return "; ".join(f"sweep {i}: {reason}" for i, reason in enumerate(answers) if reason)
+
+    def bounds(self) -> tuple[float, float] | None:
+        """Bounds for a cyclical rate (Smith, 2017, section 3.3), or None where the curve has none.
+
+        min_lr: the first rate at which the smoothed loss has made a tenth of its whole fall, where learning
+        starts; max_lr: the first at which it has made nine tenths, where it stops or gets ragged. With repeats
+        the median of each.
+        """
+        pairs = [_bounds(self.learning_rates, sweep, self.smoothing) for sweep in self.sweeps]
+        pairs = [pair for pair in pairs if pair]
+        return tuple(float(value) for value in np.median(pairs, axis=0)) if pairs else None
+
+    def _answers(self, rule: str) -> list[float]:
+        _check_choice("rule", rule, RULES)
+        answers = (_suggest(rule, self.learning_rates, sweep, self.smoothing) for sweep in self.sweeps)
+        return [answer for answer in answers if answer is not None]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Raw points, the smoothed curve, the band of the repeats and the pick of every rule."""
+        return plot_range_test(self, ax)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the test as JSON: finite numbers, and null where a sweep had ended."""
+        content = dataclasses.asdict(self)
+        content["learning_rates"] = [float(rate) for rate in self.learning_rates]
+        content["sweeps"] = [[float(x) if np.isfinite(x) else None for x in sweep] for sweep in self.sweeps]
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> RangeTest:
+        """Read what `save` wrote. Raises ValueError for a file that is not a stored range test."""
+        with open(path, encoding="utf-8") as file:
+            try:
+                content = json.load(file)
+                rates = np.array(content["learning_rates"], "float32")
+                sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
+                return cls(rates, sweeps, list(content["stopped"]), float(content["smoothing"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"path must name a range test that was saved, got {path!r}: {error}"
+                ) from error
+
+
+def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.ndarray:
+    """Exponential moving average without the bias towards zero at its start (Kingma and Ba, 2015, section 3).
+
+    average_i = smoothing·average_{i−1} + (1 − smoothing)·losses_i, divided by 1 − smoothing**(i+1).
+    """
+    if not 0 <= _check_rate("smoothing", smoothing, zero=True) < 1:
+        raise ValueError(f"smoothing must be below 1, got {smoothing}")
+    average, averages = 0.0, []
+    for i, loss in enumerate(losses):
+        average = smoothing * average + (1 - smoothing) * loss
+        averages.append(average / (1 - smoothing ** (i + 1)))
+    return np.array(averages)
+
+
+def _no_answer(sweep: np.ndarray, smoothing: float) -> str:
+    """Why nothing can be read from a curve; empty where something can."""
+    losses = sweep[np.isfinite(sweep)]
+    if len(losses) < 10:
+        return f"too few points: {len(losses)}, at least 10 are needed"
+    smoothed = smooth(losses, smoothing)
+    lowest = int(smoothed.argmin())
+    noise = float(np.std(np.diff(losses))) / math.sqrt(2)  # of one batch: a slow trend cancels in differences
+    if lowest < 5:
+        return "the loss rises from the start: begin with a smaller min_lr"
+    if smoothed[:5].mean() - smoothed[lowest] <= max(noise, 1e-6 * abs(float(smoothed[0]))):
+        return (
+            "the loss is flat: it falls by less than the noise of one batch; raise max_lr or take more steps"
+        )
+    return ""
+
+
+def _suggest(rule: str, rates: np.ndarray, sweep: np.ndarray, smoothing: float) -> float | None:
+    if _no_answer(sweep, smoothing):
+        return None
+    keep = np.isfinite(sweep)
+    rates, loss = rates[keep].astype("float64"), smooth(sweep[keep], smoothing)
+    lowest = int(loss.argmin())
+    if rule == "steepest":
+        return float(rates[np.gradient(loss, np.log(rates))[: lowest + 1].argmin()])
+    if rule == "minimum":
+        return float(rates[lowest] / 10)
+    if rule == "valley":
+        length = np.ones(len(loss), int)  # of the longest falling subsequence that ends here
+        for i in range(1, len(loss)):
+            length[i] += max(length[:i][loss[:i] > loss[i]], default=0)
+        end = int(length.argmax())
+        third = (length[end] - 1) / 3
+        return float(rates[end - length[end] + 1 + int(third) + int(third / 2)])
+    slope, window = np.gradient(loss), 15
+    left = len(loss) - 1 - window
+    while left > 0 and abs(slope[left + window] - slope[left]) > 0.005:
+        left -= 1
+    return float(rates[left]) if left >= 0 else None
+
+
+def _bounds(rates: np.ndarray, sweep: np.ndarray, smoothing: float) -> tuple[float, float] | None:
+    if _no_answer(sweep, smoothing):
+        return None
+    loss = smooth(sweep[np.isfinite(sweep)], smoothing)
+    start, lowest = loss[:5].mean(), int(loss.argmin())
+    fallen = (start - loss[: lowest + 1]) / (start - loss[lowest])
+    low, high = (float(rates[(fallen >= part).argmax()]) for part in (0.1, 0.9))
+    return (low, high) if low < high else None
+
+
+def range_test(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    min_lr: float,
+    max_lr: float,
+    steps: int,
+    batch_size: int = 32,
+    sample_weight: Any = None,
+    sweep: str = "exponential",
+    repeats: int = 1,
+    smoothing: float = 0.9,
+    stop_factor: float = 4.0,
+    seed: int = 0,
+    progress: bool = True,
+) -> RangeTest:
+    """Train for a few steps with a rising learning rate and note the true loss of every batch (Smith, 2017).
+
+    On any compiled Keras model (TensorFlow backend) and any input that `fit` takes: arrays or dicts of them,
+    which are shuffled with `seed` and batched with `batch_size` (32, as in `fit`); tf.data, PyDataset and
+    generators are used as they come. Data that runs out is repeated; a generator's batches are kept for that.
+
+    The rate of step i is min_lr·(max_lr/min_lr)**(i/(steps−1)), or in a straight line with sweep="linear"; both
+    ends are reached. The loss is the batch's own, as `fit` would compute it in training mode before the update,
+    regularisation included: not the running mean that callbacks see. The sweep stops when the loss is not
+    finite, or, after a tenth of the steps, when the smoothed loss exceeds `stop_factor` times its best
+    (4, as in fastai). `repeats` sweeps start from the same weights, with other batches and dropout.
+
+    Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
+    button ends the test and returns what there is. Not undone: a generator's batches are used up, and a
+    shuffling tf.data.Dataset has moved on to its next order.
+
+    Raises ValueError or TypeError for a value that makes no sense, before any training.
+    """
+    low, high = _check_bounds(min_lr, max_lr)
+    count, repeats = _check_count("steps", steps, least=2), _check_count("repeats", repeats)
+    batch_size, seed = _check_count("batch_size", batch_size), _check_count("seed", seed, least=0)
+    smooth([], smoothing)
+    if _check_rate("stop_factor", stop_factor) <= 1:
+        raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
+    space = {"exponential": np.geomspace, "linear": np.linspace}[_check_choice("sweep", sweep, _SWEEPS)]
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {model!r}")
+    if not model.compiled or model.optimizer is None:
+        raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
+    rates = space(low, high, count).astype("float32")
+    batches = _any_batches(x, y, sample_weight, batch_size, seed)
+    if not model.built:
+        model(keras.utils.unpack_x_y_sample_weight(next(iter(batches)))[0])
+
+    sweeps, stopped = np.full((repeats, count), np.nan), []
+    with (
+        _put_back(model) as start_again,
+        tqdm(
+            total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80
+        ) as bar,
+    ):
+        sweeper = _Sweeper(model, rates)
+        for row in sweeps:
+            start_again()
+            stopped.append(sweeper.run(batches, row, smoothing, stop_factor, bar))
+            if stopped[-1] == "interrupted":
+                break
+    sweeps = sweeps[: len(stopped)]
+    longest = np.isfinite(sweeps).any(axis=0).sum()
+    if not longest and "interrupted" not in stopped:
+        raise ValueError("x must have at least one batch with a finite loss")
+    return RangeTest(rates[:longest], sweeps[:, :longest], stopped, smoothing)
+
+
+_SWEEPS = ("exponential", "linear")
+
+
+def _any_batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tf.data.Dataset:
+    """Endless batches of whatever `fit` takes."""
+    if isinstance(x, types.GeneratorType):
+        x = (batch for batch in itertools.cycle(x))  # a generator cannot be rewound: keep what it gave
+    if not isinstance(x, tf.data.Dataset | keras.utils.PyDataset | types.GeneratorType):
+        parts = (x,) if y is None else (x, y) if sample_weight is None else (x, y, sample_weight)
+        arrays = keras.tree.map_structure(_as_tensor, parts)
+        lengths = {len(array) for array in keras.tree.flatten(arrays)}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(
+                f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}"
+            )
+        order = tf.data.Dataset.range(lengths.pop())
+        order = order.shuffle(order.cardinality(), seed=seed).batch(size)
+        return order.map(lambda i: keras.tree.map_structure(lambda a: tf.gather(a, i), arrays)).repeat()
+    if y is not None or sample_weight is not None:
+        raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
+    # `fit` reads these through an adapter for which Keras has no public name.
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    return get_data_adapter(x).get_tf_dataset().repeat()
+
+
+def _as_tensor(array: Any) -> tf.Tensor:
+    array = np.asarray(array) if not tf.is_tensor(array) else array
+    if array.ndim == 0:
+        raise TypeError(f"x, y and sample_weight must be arrays, got {array!r}")
+    is_float = array.dtype in ("float64", tf.float64)
+    return tf.convert_to_tensor(array, keras.config.floatx() if is_float else None)
+
+
+@contextlib.contextmanager
+def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
+    """Inside: a function that takes weights and optimizer back to the start. At the end: all is as before."""
+    model.optimizer.build(model.trainable_variables)
+    rng = random.getstate(), np.random.get_state()
+    again = [(v, np.array(v)) for v in [*model.weights, *model.optimizer.variables]]
+    rest = [(v, np.array(v)) for v in [*model.variables, *model.metrics_variables]]
+    names = ("train_function", "steps_per_execution")
+    attributes = {name: getattr(model, name) for name in names}
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    rate = optimizer._learning_rate  # the public setter would drop the variable or the schedule
+
+    def start_again() -> None:
+        for variable, value in again:
+            variable.assign(value)
+
+    try:
+        yield start_again
+    finally:
+        start_again()
+        model.reset_metrics()  # those that only now have come to be
+        for variable, value in rest:
+            variable.assign(value)
+        optimizer._learning_rate = rate
+        for name, value in attributes.items():
+            setattr(model, name, value)
+        model.__dict__.pop("train_step", None)
+        random.setstate(rng[0])
+        np.random.set_state(rng[1])
+
+
+class _Sweeper:
+    """The model's own training step, at the rates of the sweep, with the loss of each batch written down."""
+
+    def __init__(self, model: keras.Model, rates: np.ndarray) -> None:
+        self.model, self.rates = model, rates
+        self.step = tf.Variable(0, trainable=False)
+        self.losses = tf.Variable(np.zeros(len(rates), "float32"), trainable=False)
+        rate, table, train_step = tf.Variable(rates[0], trainable=False), tf.constant(rates), model.train_step
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        optimizer._learning_rate = lambda: rate
+
+        def noted_step(batch: Any) -> dict[str, Any]:
+            rate.assign(table[self.step])
+            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
+                metric.reset_state()
+            logs = train_step(batch)
+            self.losses.scatter_nd_update([[self.step]], [tf.cast(logs["loss"], tf.float32)])
+            self.step.assign_add(1)
+            return logs
+
+        model.train_step = noted_step
+        # As in `train`: several steps to an execution. At most so many run in vain after the loss explodes.
+        model.steps_per_execution = min(len(rates), 20)
+        model.train_function = None
+        model.make_train_function()
+
+    def run(
+        self, batches: tf.data.Dataset, row: np.ndarray, smoothing: float, factor: float, bar: tqdm
+    ) -> str:
+        """Fill the row with losses; return why it ended."""
+        self.step.assign(0)
+        iterator = iter(batches.take(len(row)))
+        done = 0
+        try:
+            while done < len(row):
+                self.model.train_function(iterator)
+                new = int(self.step)
+                row[done:new] = self.losses.numpy()[done:new]
+                bar.update(new - done)
+                done = new
+                end, reason = _end_of(row[:done], len(row), smoothing, factor)
+                if reason:
+                    row[end:] = np.nan
+                    bar.update(len(row) - done)
+                    return reason
+        except StopIteration:  # the data had no batch at all
+            return "complete"
+        except KeyboardInterrupt:
+            row[done:] = np.nan
+            return "interrupted"
+        return "complete"
+
+
+def _end_of(losses: np.ndarray, steps: int, smoothing: float, factor: float) -> tuple[int, str]:
+    """Where a sweep has to end and why; an empty reason while it may go on."""
+    finite = np.isfinite(losses)
+    count = len(losses) if finite.all() else int(finite.argmin())
+    smoothed = smooth(losses[:count], smoothing)
+    exploded = smoothed > factor * np.minimum.accumulate(smoothed)
+    exploded[: steps // 10] = False
+    if exploded.any():
+        return int(exploded.argmax()) + 1, "loss exploded"
+    return (count, "loss not finite") if count < len(losses) else (count, "")
+
+
+# Plots -------------------------------------------------------------------------------------------------
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart, each with a line style of its own.
+STYLES = [
+    {"color": color, "linestyle": style}
+    for color, style in zip(
+        ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"),
+        ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))),
+        strict=True,
+    )
+]
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots(figsize=(7, 4), layout="constrained")[1] if ax is None else ax
+
+
+def plot_history(runs: Iterable[Run], metric: str = "val_loss", ax: Axes | None = None) -> Axes:
+    """One curve per run: a metric of `Run.history` against the epoch. Loss axes are logarithmic."""
+    ax = _axes(ax)
+    for run, style in zip(runs, itertools.cycle(STYLES), strict=False):
+        if metric not in run.history:
+            raise ValueError(f"metric must be one of {', '.join(run.history)}, got {metric!r}")
+        ax.plot(range(1, len(run.history[metric]) + 1), run.history[metric], label=run.label, **style)
+    ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation "))
+    if metric.endswith("loss"):
+        ax.set_yscale("log")
+    ax.legend()
+    return ax
+
+
+def plot_schedules(
+    schedules: Mapping[str, Schedule | float],
+    steps: int,
+    steps_per_epoch: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """The rate of each schedule against the step, or against the epoch where `steps_per_epoch` is given."""
+    ax = _axes(ax)
+    position = np.arange(_check_count("steps", steps)) / _check_count("steps_per_epoch", steps_per_epoch or 1)
+    for (label, schedule), style in zip(schedules.items(), itertools.cycle(STYLES), strict=False):
+        ax.plot(position, learning_rates(schedule, steps), label=label, **style)
+    ax.set(xlabel="epoch" if steps_per_epoch else "step", ylabel="learning rate")
+    ax.legend()
+    return ax
+
+
+def plot_sensitivity(
+    points: Mapping[str, Mapping[float, Sequence[float]]], ylabel: str = "test loss", ax: Axes | None = None
+) -> Axes:
+    """A measured figure against the learning rate: label → rate → one value per seed.
+
+    The line joins the medians, the bars reach from the lowest to the highest seed. NaN (a diverged run) leaves
+    a gap.
+    """
+    ax = _axes(ax)
+    for (label, by_rate), style in zip(points.items(), itertools.cycle(STYLES), strict=False):
+        rates = sorted(by_rate)
+        values = [np.asarray(by_rate[rate], float) for rate in rates]
+        middle = np.array([np.median(v) for v in values])
+        reach = [middle - [v.min() for v in values], [v.max() for v in values] - middle]
+        ax.errorbar(rates, middle, yerr=reach, label=label, marker="o", capsize=3, **style)
+    ax.set(xscale="log", yscale="log", xlabel="learning rate", ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
+    """Raw losses as points, the smoothed curve, the band of the repeats, and the pick of every rule."""
+    ax = _axes(ax)
+    rates = result.learning_rates
+    for sweep in result.sweeps:
+        ax.plot(rates, sweep, ".", color="0.7", markersize=3, zorder=1)
+    smoothed = [smooth(sweep, result.smoothing) for sweep in result.sweeps]
+    if len(smoothed) > 1:
+        ax.fill_between(
+            rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0
+        )
+    ax.plot(rates, result.smoothed, color="black", linewidth=2, label="smoothed")
+    for (rule, pick), style in zip(result.suggestions().items(), STYLES, strict=False):
+        if pick is not None:
+            ax.axvline(pick, label=f"{rule}: {pick:.1e}", **style)
+            ax.axvspan(*result.spread(rule), color=style["color"], alpha=0.12, linewidth=0)
+    ax.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch")
+    ax.legend()
+    return ax

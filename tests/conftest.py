@@ -1,0 +1,36 @@
+"""Settings for all tests: which may be skipped, and that in CI no other may."""
+
+import os
+
+import pytest
+
+NO_MNIST = "LR_MNIST_NPZ is not set"
+# The only reasons that CI accepts.
+ALLOWED_SKIPS = (NO_MNIST,)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("mnist") and not os.environ.get("LR_MNIST_NPZ"):
+        pytest.skip(NO_MNIST)
+
+
+def accidental_skips(config):
+    """Lines naming the tests and files that were skipped in CI for another reason."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    # Under xdist the workers have no reporter: the main process hears of every skip.
+    if reporter is None or not os.environ.get("CI"):
+        return []
+    skips = [(report.nodeid, report.longrepr[2]) for report in reporter.stats.get("skipped", [])]
+    return [f"{name}: {why}" for name, why in skips if not why.endswith(ALLOWED_SKIPS)]
+
+
+def pytest_sessionfinish(session):
+    if session.exitstatus == pytest.ExitCode.OK and accidental_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    lines = accidental_skips(config)
+    if lines:
+        terminalreporter.section("skipped, which CI does not allow", red=True)
+        terminalreporter.write("".join(f"{line}\n" for line in lines))

@@ -27,6 +27,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from tqdm import tqdm
 
@@ -56,6 +57,8 @@ with _native_stderr_hidden():
     import tensorflow as tf
 
     tf.zeros(1)
+# Comparing optimizers means many models; TensorFlow would advise against "excessive retracing" each time.
+tf.get_logger().setLevel("ERROR")
 
 
 # Checks ------------------------------------------------------------------------------------------------
@@ -67,7 +70,7 @@ def _check_rate(name: str, value: object, *, zero: bool = False) -> float:
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise ValueError(f"{name} must be {'zero or more' if zero else 'positive'} and finite, got {value!r}")
-    if value > 0 and not 0 < np.float32(value) < np.inf:
+    if value > 0 and not np.finfo("float32").tiny <= value <= np.finfo("float32").max:
         raise ValueError(f"{name} must fit into float32, the precision of Keras, got {value!r}")
     return float(value)
 
@@ -156,9 +159,7 @@ def _digits() -> list[np.ndarray]:
     images, labels = load_digits(return_X_y=True)
     small = images.reshape(-1, 8, 8, 1).astype("float32") / 16
     x = np.array(keras.ops.image.resize(small, (28, 28)))
-    x_rest, x_test, y_rest, y_test = train_test_split(
-        x, labels, test_size=0.2, stratify=labels, random_state=0
-    )
+    x_rest, x_test, y_rest, y_test = train_test_split(x, labels, test_size=0.2, stratify=labels, random_state=0)
     split = train_test_split(x_rest, y_rest, test_size=0.2, stratify=y_rest, random_state=0)
     x_train, x_val, y_train, y_val = split
     return [x_train, y_train, x_val, y_val, x_test, y_test]
@@ -239,7 +240,7 @@ _schedules = keras.optimizers.schedules
 
 
 def linear_decay(initial_lr: float, *, epochs: int, steps_per_epoch: int) -> Schedule:
-    """From `initial_lr` at step 0 in a straight line to 0 after `epochs`; 0 from then on.
+    """From `initial_lr` at step 0 in a straight line to 0 after `epochs`; 0, but for rounding, from then on.
 
     The last executed step, epochs·steps_per_epoch − 1, still trains: at initial_lr / (epochs·steps_per_epoch).
     Keras's PolynomialDecay with power 1. Raises ValueError or TypeError for a value that makes no sense.
@@ -253,10 +254,15 @@ def step_decay(initial_lr: float, *, drop: float, every: int, steps_per_epoch: i
 
     Step every·steps_per_epoch is the first with the smaller rate. Keras's ExponentialDecay as a staircase.
     """
+    # In a compiled graph step/decay_steps becomes step·(1/decay_steps), which is rounded: at some lengths, 61 for
+    # one, the drop came a step late. Four units in the last place less, and it is right for four million steps.
+    just_below = 1 - 4 * np.finfo("float32").epsneg
     if not 0 < _check_rate("drop", drop) < 1:
         raise ValueError(f"drop must be a factor between 0 and 1, got {drop}")
     steps = _check_count("every", every) * _check_count("steps_per_epoch", steps_per_epoch)
-    return _schedules.ExponentialDecay(_check_rate("initial_lr", initial_lr), steps, drop, staircase=True)
+    return _schedules.ExponentialDecay(
+        _check_rate("initial_lr", initial_lr), steps * just_below, drop, staircase=True
+    )
 
 
 def time_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
@@ -265,9 +271,7 @@ def time_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Sched
     Lau (2017) calls this time-based decay; the article multiplies the factors up instead, see notebook 02.
     """
     steps = _check_count("steps_per_epoch", steps_per_epoch)
-    return _schedules.InverseTimeDecay(
-        _check_rate("initial_lr", initial_lr), steps, _check_rate("rate", rate)
-    )
+    return _schedules.InverseTimeDecay(_check_rate("initial_lr", initial_lr), steps, _check_rate("rate", rate))
 
 
 def exponential_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
@@ -313,9 +317,7 @@ class CyclicalLearningRate(Schedule):
         height = 1 - tf.abs(within / self.step_size - 1)
         if self.policy == "triangular2":
             height *= 2.0 ** -tf.cast(cycle, tf.float32)
-        elif (
-            self.policy == "exp_range"
-        ):  # gamma itself would be rounded, and the error multiplied by the step
+        elif self.policy == "exp_range":  # gamma itself would be rounded, and the error multiplied by the step
             height *= tf.exp(tf.cast(step, tf.float32) * math.log(self.gamma))
         return self.min_lr + (self.max_lr - self.min_lr) * height
 
@@ -343,18 +345,14 @@ def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.n
     bad = ~np.isfinite(rates) | (rates < 0)
     if bad.any():
         step = numbers_of_steps[bad.argmax()]
-        raise ValueError(
-            f"schedule must give rates of zero or more, got {rates[bad.argmax()]} at step {step}"
-        )
+        raise ValueError(f"schedule must give rates of zero or more, got {rates[bad.argmax()]} at step {step}")
     return rates
 
 
 def _evaluate(schedule: Schedule, steps: np.ndarray) -> np.ndarray:
     @tf.function
     def every() -> tf.Tensor:
-        return tf.map_fn(
-            lambda step: tf.cast(schedule(step), tf.float32), steps, fn_output_signature=tf.float32
-        )
+        return tf.map_fn(lambda step: tf.cast(schedule(step), tf.float32), steps, fn_output_signature=tf.float32)
 
     return every().numpy()
 
@@ -404,9 +402,7 @@ class Experiment:
 def _optimizer_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's own Keras configuration, checked."""
     if isinstance(optimizer, type) or not isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
-        raise TypeError(
-            f"optimizer must be a name, a Keras optimizer or its configuration, got {optimizer!r}"
-        )
+        raise TypeError(f"optimizer must be a name, a Keras optimizer or its configuration, got {optimizer!r}")
     try:
         made = keras.optimizers.get(optimizer)
     except (ValueError, TypeError, KeyError) as error:
@@ -493,17 +489,16 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     if not isinstance(experiment, Experiment):
         raise TypeError(f"experiment must be an Experiment, got {experiment!r}")
     start = time.perf_counter()
-    data = load_dataset(experiment.dataset)
-    steps = data.steps_per_epoch(experiment.batch_size)
+    steps = load_dataset(experiment.dataset).steps_per_epoch(experiment.batch_size)
     rate = experiment.learning_rate
     rates = learning_rates(rate, steps * experiment.epochs) if isinstance(rate, Schedule) else None
 
-    config = {
-        name: value for name, value in experiment.optimizer["config"].items() if name != "learning_rate"
-    }
+    config = {name: value for name, value in experiment.optimizer["config"].items() if name != "learning_rate"}
     key = json.dumps({**experiment.optimizer, "config": config}, sort_keys=True)
     model, initial = _compiled(key, rates is not None, min(steps, 40))
-    for variable, value in zip(model.variables, _fresh_variables(experiment.seed), strict=False):
+    with _python_seed(experiment.seed):
+        fresh = build_cnn().variables  # weights and dropout seeds
+    for variable, value in zip(model.variables, fresh, strict=False):
         variable.assign(value)
     for variable, value in zip(model.optimizer.variables, initial, strict=True):
         variable.assign(value)
@@ -516,15 +511,15 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     test = (math.nan, math.nan)
     try:
         model.fit(
-            _batches(data.x_train, data.y_train, experiment.batch_size, experiment.seed),
-            validation_data=_batches(data.x_val, data.y_val, 250),
+            _batches(experiment.dataset, "train", experiment.batch_size, experiment.seed),
+            validation_data=_batches(experiment.dataset, "val"),
             epochs=experiment.epochs,
             callbacks=[*callbacks, recorder, history],
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
         if recorder.status == "finished":
-            test = model.evaluate(_batches(data.x_test, data.y_test, 250), verbose=0)
+            test = model.evaluate(_batches(experiment.dataset, "test"), verbose=0)
             if len(history.epoch) < experiment.epochs:
                 recorder.status = "stopped"
     except KeyboardInterrupt:
@@ -532,15 +527,16 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     seconds = time.perf_counter() - start
     numbers_of_epochs = {name: [float(value) for value in values] for name, values in history.history.items()}
     used = np.asarray(recorder.used, "float32")
-    return Run(
-        experiment, numbers_of_epochs, used, *map(float, test), seconds, _environment(), recorder.status
-    )
+    return Run(experiment, numbers_of_epochs, used, *map(float, test), seconds, _environment(), recorder.status)
+
+
+def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Copies of what variables hold now."""
+    return [variable.numpy().copy() for variable in variables]
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(
-    optimizer: str, scheduled: bool, steps_per_execution: int
-) -> tuple[keras.Model, list[np.ndarray]]:
+def _compiled(optimizer: str, scheduled: bool, steps_per_execution: int) -> tuple[keras.Model, list[np.ndarray]]:
     """A compiled network and its optimizer's initial state, kept for all runs that differ in rate or seed only.
 
     TensorFlow takes 1.5 s and 13 MB to trace a training step, and does not give the memory back. Many steps
@@ -549,7 +545,8 @@ def _compiled(
     made = keras.optimizers.deserialize(json.loads(optimizer))
     if scheduled:
         made.learning_rate = _Table()
-    model = build_cnn()
+    with _python_seed(0):
+        model = build_cnn()
     model.compile(
         optimizer=made,
         loss="sparse_categorical_crossentropy",
@@ -557,25 +554,32 @@ def _compiled(
         steps_per_execution=steps_per_execution,
     )
     made.build(model.trainable_variables)
-    return model, [np.array(variable) for variable in made.variables]
+    return model, _values(made.variables)
 
 
-def _fresh_variables(seed: int) -> list[keras.Variable]:
-    """Weights and dropout seeds of a new network. Keras draws the seeds of its layers from Python's `random`."""
+@contextlib.contextmanager
+def _python_seed(seed: int) -> Iterator[None]:
+    """Inside, Keras draws the seeds of new layers from this one. Afterwards the generator is as before."""
     state = random.getstate()
     random.seed(seed)
     try:
-        return build_cnn().variables
+        yield
     finally:
         random.setstate(state)
 
 
-def _batches(x: np.ndarray, y: np.ndarray, size: int, seed: int | None = None) -> tf.data.Dataset:
+@functools.lru_cache(maxsize=6)
+def _tensors(dataset: str, part: str) -> tuple[tf.Tensor, tf.Tensor]:
+    data = load_dataset(dataset)
+    return tuple(tf.constant(getattr(data, f"{name}_{part}")) for name in "xy")
+
+
+def _batches(dataset: str, part: str, size: int = 250, seed: int | None = None) -> tf.data.Dataset:
     """Batches in order, or shuffled anew every epoch where there is a seed."""
-    images, labels = tf.constant(x), tf.constant(y)
-    order = tf.data.Dataset.range(len(x))
+    images, labels = _tensors(dataset, part)
+    order = tf.data.Dataset.range(len(images))
     if seed is not None:
-        order = order.shuffle(len(x), seed=seed)
+        order = order.shuffle(len(images), seed=seed)
     options = tf.data.Options()
     # A batch is ready in 0.2 ms: threads that fetch it ahead would only take the cores from the training.
     options.autotune.enabled = False
@@ -641,10 +645,10 @@ class RangeTest:
 
         - `"steepest"`: where d smoothed / d log(rate) is lowest, before the minimum (fastai's "steep");
         - `"minimum"`: a tenth of the rate with the lowest smoothed loss (fastai's "minimum");
-        - `"valley"`: two thirds into the longest run of falling smoothed losses (fastai's "valley", the default:
-          a run is hard to move by noise);
-        - `"slide"`: from the right end, slide a window of 15 points to the left while the slope of the smoothed
-          loss differs by more than 0.005 between its ends; the left end where it stops (fastai's "slide").
+        - `"valley"`: the middle of the longest falling subsequence of the smoothed losses: its n points end at
+          index e, the answer is at e − n + n//3 + n//6 (fastai's "valley", the default: hard to move by noise);
+        - `"slide"`: a window of 15 steps slides left from the right end while the slopes (per step) of the smoothed
+          loss at its ends differ by more than 0.005; the last left end that did (fastai's "slide").
 
         With repeats: the median of the sweeps' answers. Raises ValueError for another rule.
         """
@@ -704,9 +708,7 @@ class RangeTest:
                 sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
                 return cls(rates, sweeps, list(content["stopped"]), float(content["smoothing"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"path must name a range test that was saved, got {path!r}: {error}"
-                ) from error
+                raise ValueError(f"path must name a range test that was saved, got {path!r}: {error}") from error
 
 
 def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.ndarray:
@@ -726,17 +728,16 @@ def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.n
 def _no_answer(sweep: np.ndarray, smoothing: float) -> str:
     """Why nothing can be read from a curve; empty where something can."""
     losses = sweep[np.isfinite(sweep)]
-    if len(losses) < 10:
-        return f"too few points: {len(losses)}, at least 10 are needed"
+    if len(losses) < 16:  # the slide's window
+        return f"too few points: {len(losses)}, at least 16 are needed"
     smoothed = smooth(losses, smoothing)
     lowest = int(smoothed.argmin())
-    noise = float(np.std(np.diff(losses))) / math.sqrt(2)  # of one batch: a slow trend cancels in differences
+    # Of one batch: in differences a slow trend cancels, in their median a final explosion. Smoothing shrinks it.
+    noise = np.median(np.abs(np.diff(losses))) / 0.954 * math.sqrt((1 - smoothing) / (1 + smoothing))
     if lowest < 5:
         return "the loss rises from the start: begin with a smaller min_lr"
-    if smoothed[:5].mean() - smoothed[lowest] <= max(noise, 1e-6 * abs(float(smoothed[0]))):
-        return (
-            "the loss is flat: it falls by less than the noise of one batch; raise max_lr or take more steps"
-        )
+    if smoothed[:5].mean() - smoothed[lowest] <= max(4 * noise, 1e-6 * abs(smoothed[0])):
+        return "the loss is flat: it falls by no more than its noise; raise max_lr or take more steps"
     return ""
 
 
@@ -754,14 +755,13 @@ def _suggest(rule: str, rates: np.ndarray, sweep: np.ndarray, smoothing: float) 
         length = np.ones(len(loss), int)  # of the longest falling subsequence that ends here
         for i in range(1, len(loss)):
             length[i] += max(length[:i][loss[:i] > loss[i]], default=0)
-        end = int(length.argmax())
-        third = (length[end] - 1) / 3
-        return float(rates[end - length[end] + 1 + int(third) + int(third / 2)])
+        end, n = int(length.argmax()), int(length.max())
+        return float(rates[max(end - n + n // 3 + n // 6, 0)])
     slope, window = np.gradient(loss), 15
-    left = len(loss) - 1 - window
-    while left > 0 and abs(slope[left + window] - slope[left]) > 0.005:
-        left -= 1
-    return float(rates[left]) if left >= 0 else None
+    left = answer = len(loss) - 1 - window
+    while left >= 0 and abs(slope[left + window] - slope[left]) > 0.005:
+        answer, left = left, left - 1
+    return float(rates[answer])
 
 
 def _bounds(rates: np.ndarray, sweep: np.ndarray, smoothing: float) -> tuple[float, float] | None:
@@ -828,9 +828,7 @@ def range_test(
     sweeps, stopped = np.full((repeats, count), np.nan), []
     with (
         _put_back(model) as start_again,
-        tqdm(
-            total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80
-        ) as bar,
+        tqdm(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80) as bar,
     ):
         sweeper = _Sweeper(model, rates)
         for row in sweeps:
@@ -857,9 +855,7 @@ def _any_batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tf
         arrays = keras.tree.map_structure(_as_tensor, parts)
         lengths = {len(array) for array in keras.tree.flatten(arrays)}
         if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(
-                f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}"
-            )
+            raise ValueError(f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}")
         order = tf.data.Dataset.range(lengths.pop())
         order = order.shuffle(order.cardinality(), seed=seed).batch(size)
         return order.map(lambda i: keras.tree.map_structure(lambda a: tf.gather(a, i), arrays)).repeat()
@@ -883,16 +879,16 @@ def _as_tensor(array: Any) -> tf.Tensor:
 def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
     """Inside: a function that takes weights and optimizer back to the start. At the end: all is as before."""
     model.optimizer.build(model.trainable_variables)
-    rng = random.getstate(), np.random.get_state()
-    again = [(v, np.array(v)) for v in [*model.weights, *model.optimizer.variables]]
-    rest = [(v, np.array(v)) for v in [*model.variables, *model.metrics_variables]]
+    rng = random.getstate(), np.random.get_state()  # noqa: NPY002 - data that augments itself may use it
+    again, rest = [*model.weights, *model.optimizer.variables], [*model.variables, *model.metrics_variables]
+    again_values, rest_values = _values(again), _values(rest)
     names = ("train_function", "steps_per_execution")
     attributes = {name: getattr(model, name) for name in names}
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     rate = optimizer._learning_rate  # the public setter would drop the variable or the schedule
 
     def start_again() -> None:
-        for variable, value in again:
+        for variable, value in zip(again, again_values, strict=True):
             variable.assign(value)
 
     try:
@@ -900,14 +896,14 @@ def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
     finally:
         start_again()
         model.reset_metrics()  # those that only now have come to be
-        for variable, value in rest:
+        for variable, value in zip(rest, rest_values, strict=True):
             variable.assign(value)
         optimizer._learning_rate = rate
         for name, value in attributes.items():
             setattr(model, name, value)
         model.__dict__.pop("train_step", None)
         random.setstate(rng[0])
-        np.random.set_state(rng[1])
+        np.random.set_state(rng[1])  # noqa: NPY002
 
 
 class _Sweeper:
@@ -936,9 +932,7 @@ class _Sweeper:
         model.train_function = None
         model.make_train_function()
 
-    def run(
-        self, batches: tf.data.Dataset, row: np.ndarray, smoothing: float, factor: float, bar: tqdm
-    ) -> str:
+    def run(self, batches: tf.data.Dataset, row: np.ndarray, smoothing: float, factor: float, bar: tqdm) -> str:
         """Fill the row with losses; return why it ended."""
         self.step.assign(0)
         iterator = iter(batches.take(len(row)))
@@ -992,6 +986,15 @@ def _axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(7, 4), layout="constrained")[1] if ax is None else ax
 
 
+def loss_axis(ax: Axes) -> Axes:
+    """Make the y-axis logarithmic, with plain numbers at 1, 2, 5, 10, … as its only labels."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(ticker.NullLocator())
+    return ax
+
+
 def plot_history(runs: Iterable[Run], metric: str = "val_loss", ax: Axes | None = None) -> Axes:
     """One curve per run: a metric of `Run.history` against the epoch. Loss axes are logarithmic."""
     ax = _axes(ax)
@@ -1001,7 +1004,7 @@ def plot_history(runs: Iterable[Run], metric: str = "val_loss", ax: Axes | None 
         ax.plot(range(1, len(run.history[metric]) + 1), run.history[metric], label=run.label, **style)
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation "))
     if metric.endswith("loss"):
-        ax.set_yscale("log")
+        loss_axis(ax)
     ax.legend()
     return ax
 
@@ -1037,9 +1040,9 @@ def plot_sensitivity(
         middle = np.array([np.median(v) for v in values])
         reach = [middle - [v.min() for v in values], [v.max() for v in values] - middle]
         ax.errorbar(rates, middle, yerr=reach, label=label, marker="o", capsize=3, **style)
-    ax.set(xscale="log", yscale="log", xlabel="learning rate", ylabel=ylabel)
+    ax.set(xscale="log", xlabel="learning rate", ylabel=ylabel)
     ax.legend()
-    return ax
+    return loss_axis(ax)
 
 
 def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
@@ -1050,9 +1053,7 @@ def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
         ax.plot(rates, sweep, ".", color="0.7", markersize=3, zorder=1)
     smoothed = [smooth(sweep, result.smoothing) for sweep in result.sweeps]
     if len(smoothed) > 1:
-        ax.fill_between(
-            rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0
-        )
+        ax.fill_between(rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0)
     ax.plot(rates, result.smoothed, color="black", linewidth=2, label="smoothed")
     for (rule, pick), style in zip(result.suggestions().items(), STYLES, strict=False):
         if pick is not None:

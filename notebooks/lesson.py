@@ -1,0 +1,150 @@
+"""What only the lessons need: figures with alternative text, claims with verdicts, self-checks.
+
+Imports neither TensorFlow nor `lr_helpers`: what it shows is handed to it.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def show(figure: Figure | Axes, alt: str) -> None:
+    """Show a figure with the text that a screen reader says for it, and close it."""
+    figure = figure.figure if isinstance(figure, Axes) else figure
+    display(figure, metadata={"image/png": {"alt": alt}})
+    plt.close(figure)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """A median with its lowest and highest value: "0.12 (0.11 … 0.14)"."""
+    middle, low, high = (f"{f(values):.{digits}g}" for f in (np.median, np.min, np.max))
+    return f"{middle} ({low} … {high})"
+
+
+class Claims:
+    """A table of claims, what was measured, and the verdict that the numbers give.
+
+    `check` takes the claim, whether it holds (True, False, or a dict from condition to True or False), what was
+    measured, and the verdict that the text states. `verify` raises where the numbers give another verdict.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, str]] = []
+
+    def check(
+        self, claim: str, holds: bool | Mapping[str, bool], measured: object, verdict: str = "holds"
+    ) -> None:
+        """Add a claim. `verdict` is "holds", "does not hold", or "holds only when A, B"."""
+        outcomes = holds if isinstance(holds, Mapping) else {"": holds}
+        for outcome in outcomes.values():
+            if not isinstance(outcome, bool | np.bool_):
+                raise TypeError(f"holds must be True, False or a dict of them, got {holds!r}")
+        true = [condition for condition, outcome in outcomes.items() if outcome]
+        if len(true) == len(outcomes):
+            found = "holds"
+        else:
+            found = f"holds only when {', '.join(true)}" if true else "does not hold"
+        self.rows.append({"claim": claim, "measured": str(measured), "verdict": found, "stated": verdict})
+
+    def verify(self) -> None:
+        """Raise AssertionError where the numbers give another verdict than the text states."""
+        wrong = [row for row in self.rows if row["verdict"] != row["stated"]]
+        if not self.rows or wrong:
+            lines = [
+                f"{row['claim']!r}: the text says {row['stated']!r}, the numbers say {row['verdict']!r} "
+                f"({row['measured']})"
+                for row in wrong
+            ]
+            raise AssertionError("\n".join(lines) or "no claim was checked")
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{row['claim']} | {row['measured']} | {row['verdict']}" for row in self.rows)
+
+    def _repr_html_(self) -> str:
+        names = ("claim", "measured", "verdict")
+        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in names)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td style='text-align:left'>{html.escape(row[name])}</td>" for name in names)
+            + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+# Self-checks -------------------------------------------------------------------------------------------
+
+
+def _verdict(right: bool, why: str) -> None:
+    print(("Right. " if right else "Not yet. ") + why)
+
+
+def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
+    """Notebook 01: how far can an Adam weight go in `steps` steps at a fixed `rate`, roughly?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a number: how far is one step, and how many are there?")
+    if not isinstance(answer, int | float) or not math.isfinite(answer):
+        return _verdict(False, f"The answer is a distance, so one finite number. You gave {answer!r}.")
+    bound = rate * steps
+    if math.isclose(answer, bound, rel_tol=0.05):
+        return _verdict(True, f"{steps} steps of about {rate:g} each reach {bound:g} at the most.")
+    if math.isclose(answer, rate, rel_tol=0.05):
+        return _verdict(False, "That is one step. The weight makes one such step per batch.")
+    hint = "Too far" if answer > bound else "Too short"
+    return _verdict(False, f"{hint}: with Adam the size of the gradient cancels, each step is about {rate:g}.")
+
+
+def check_workable_width(answer: Any, losses: Mapping[float, float], limit: float) -> None:
+    """Notebook 03: how many decades, at least, from the lowest to the highest rate that works?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a number: which rates stay at or below the limit?")
+    if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
+        return _verdict(False, f"The answer is a number of decades, so one finite number. You gave {answer!r}.")
+    rates = sorted(losses)
+    works = [rate for rate in rates if losses[rate] <= limit]
+    beyond = [rate for rate in rates if not works[0] <= rate <= works[-1]]
+    outer = max(r for r in beyond if r < works[0]), min(r for r in beyond if r > works[-1])
+    if math.isclose(answer, math.log10(works[-1] / works[0]), abs_tol=0.05):
+        return _verdict(True, f"{works[0]:g} is the lowest rate that works, {works[-1]:g} the highest.")
+    wrong = {
+        len(works): "That counts the rates that work. Between that many points there is one gap fewer.",
+        works[-1] / works[0]: "That is the ratio of the rates. A decade is a factor of ten: take log10 of it.",
+        math.log(works[-1] / works[0]): "That is the natural logarithm. Decades need log10.",
+        works[-1] - works[0]: "That is a difference of rates. Widths on a log axis are ratios: take log10.",
+        math.log10(outer[1] / outer[0]): "That reaches to the neighbours that do not work: the width at most.",
+        math.log10(rates[-1] / rates[0]): "That is the whole grid, whether a rate works or not.",
+    }
+    for value, why in wrong.items():
+        if math.isclose(answer, value, rel_tol=0.02):
+            return _verdict(False, why)
+    return _verdict(False, f"Divide the highest rate with a loss of at most {limit:g} by the lowest; take log10.")
+
+
+def check_step_size(answer: Any, steps: int, steps_per_epoch: int) -> None:
+    """Notebook 05: does a run of `steps` steps end at a trough of a cycle with this step size?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a number of steps: how many half cycles fit into the run?")
+    if isinstance(answer, bool) or not isinstance(answer, int) or answer < 1:
+        return _verdict(False, f"A step size is a whole number of steps, at least 1. You gave {answer!r}.")
+    if answer < steps_per_epoch:
+        return _verdict(False, f"{answer} steps are less than one epoch. Did you count in epochs? Count in steps.")
+    halves, rest = divmod(steps, answer)
+    if rest:
+        part, way = 100 * rest / answer, "down" if halves % 2 else "up"
+        return _verdict(False, f"{answer} does not divide {steps}: the run ends {part:.0f} % of the way {way}.")
+    if halves % 2:
+        why = "an odd number. The run ends at a peak: a step size is half a cycle, so their number must be even."
+        return _verdict(False, f"{steps} / {answer} = {halves} half cycles, {why}")
+    epochs = answer / steps_per_epoch
+    if not 2 <= epochs <= 10:
+        return _verdict(False, f"It ends at a trough, but a half cycle of {epochs:.3g} epochs is not 2 to 10.")
+    return _verdict(True, f"{halves // 2} whole cycles of {2 * epochs:.4g} epochs: the run ends at a trough.")

@@ -1,0 +1,80 @@
+"""Claims and self-checks: a verdict that is not the text's must not pass."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import pytest
+
+import lesson
+
+
+def test_verdicts_come_from_the_numbers():
+    claims = lesson.Claims()
+    claims.check("water is wet", True, "100 %")
+    claims.check("water is dry", False, "0 %", verdict="does not hold")
+    claims.check("water is hard", {"ice": True, "steam": False}, "-", verdict="holds only when ice")
+    claims.verify()
+    assert [row["verdict"] for row in claims.rows] == ["holds", "does not hold", "holds only when ice"]
+
+
+@pytest.mark.parametrize(
+    "holds, stated",
+    [
+        (False, "holds"),
+        (True, "does not hold"),
+        ({"ice": True, "steam": True}, "holds only when ice"),
+        ({"ice": False, "steam": True}, "holds only when ice"),
+        ({"ice": False, "steam": False}, "holds only when ice"),
+    ],
+)
+def test_verify_raises_where_text_and_numbers_differ(holds, stated):
+    claims = lesson.Claims()
+    claims.check("water is hard", holds, "measured so", verdict=stated)
+    with pytest.raises(AssertionError, match=f"'water is hard'.*{stated}.*measured so"):
+        claims.verify()
+
+
+def test_verify_raises_where_nothing_was_claimed():
+    with pytest.raises(AssertionError, match="no claim"):
+        lesson.Claims().verify()
+
+
+def test_holds_must_be_true_or_false():
+    with pytest.raises(TypeError, match="holds must be True, False or a dict of them, got 0.3"):
+        lesson.Claims().check("water is wet", 0.3, "30 %")
+
+
+def test_the_table_escapes_what_it_shows():
+    claims = lesson.Claims()
+    claims.check("a < b", True, "<i>")
+    assert "a &lt; b" in claims._repr_html_() and "<i>" not in claims._repr_html_()
+
+
+def test_spread_shows_median_and_range():
+    assert lesson.spread([0.3, 0.1, 0.2]) == "0.2 (0.1 … 0.3)"
+
+
+def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
+    shown = []
+    monkeypatch.setattr(lesson, "display", lambda figure, metadata: shown.append(metadata))
+    _, ax = plt.subplots()
+    lesson.show(ax, "a falling line")
+    assert shown == [{"image/png": {"alt": "a falling line"}}]
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [(None, "Replace None"), ("far", "one finite number"), (0.02, "Right"), (1e-5, "one step"), (5, "Too far")],
+)
+def test_the_travel_budget_check_says_why(answer, word, capsys):
+    lesson.check_travel_budget(answer, rate=1e-5, steps=2000)
+    assert word in capsys.readouterr().out
+
+
+def test_lesson_imports_no_tensorflow():
+    code = "import sys, lesson; print(sorted({'tensorflow', 'keras', 'lr_helpers'} & set(sys.modules)))"
+    path = lesson.__file__.rsplit("/", 1)[0]
+    done = subprocess.run([sys.executable, "-c", code], cwd=path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

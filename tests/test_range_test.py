@@ -1,0 +1,311 @@
+"""The range test: true losses, no trace, and answers only where there are some."""
+
+import _thread
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lr_helpers as lr
+
+LOSS = "sparse_categorical_crossentropy"
+RATES = {"min_lr": 1e-4, "max_lr": 0.1}
+
+
+def small_model(optimizer, seed=0, **compile_arguments):
+    """BatchNormalization and Dropout: moving averages and random seeds to leave a trace in."""
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((8,)),
+            layers.Dense(16, activation="relu", kernel_regularizer=keras.regularizers.L2(0.01)),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, LOSS, metrics=["accuracy"], **compile_arguments)
+    return model
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(70, 8)).astype("float32")
+    return x, (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+
+
+OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+    "schedule": lambda: keras.optimizers.SGD(lr.linear_decay(0.1, epochs=4, steps_per_epoch=5)),
+    "loss scale": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_fit_after_a_range_test_equals_a_fit_without(name, arrays):
+    x, y = arrays
+    weights = np.linspace(0.5, 1.5, len(x))
+
+    def fit(model):
+        return model.fit(x, y, sample_weight=weights, epochs=2, batch_size=16, verbose=0).history
+
+    expected = fit(small_model(OPTIMIZERS[name]()))
+    model = small_model(OPTIMIZERS[name]())
+    lr.range_test(model, x, y, sample_weight=weights, steps=30, batch_size=16, **RATES, progress=False)
+    assert fit(model) == expected
+
+
+def test_no_trace_in_a_model_that_was_trained_before(arrays):
+    model = small_model("adam")
+    model.fit(*arrays, verbose=0)
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    before = lr._values(variables), random.getstate(), model.train_function
+    rate = model.optimizer.learning_rate
+    lr.range_test(model, *arrays, steps=20, **RATES, repeats=2, progress=False)
+    for variable, value in zip(variables, before[0], strict=True):
+        np.testing.assert_array_equal(lr._values([variable])[0], value, err_msg=variable.path)
+    assert (random.getstate(), model.train_function) == before[1:]
+    assert model.optimizer.learning_rate is rate
+    assert "train_step" not in vars(model)
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum"])
+def test_losses_are_those_of_the_batches(name, arrays):
+    """Against an independent loop, with a short last batch, regularisation and dropout."""
+    x, y = arrays
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)  # 16, 16, 16, 16, 6
+    result = lr.range_test(small_model(OPTIMIZERS[name]()), batches, steps=12, **RATES, progress=False)
+    model = small_model(OPTIMIZERS[name]())
+    losses = []
+    for rate, (xb, yb) in zip(result.learning_rates, batches.repeat(), strict=False):
+        model.optimizer.learning_rate = float(rate)
+        model.reset_metrics()
+        losses.append(model.train_on_batch(xb, yb, return_dict=True)["loss"])
+    np.testing.assert_allclose(result.losses, losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sweep", ["exponential", "linear"])
+@pytest.mark.parametrize("steps", [2, 7, 50])
+def test_both_ends_of_the_sweep_are_reached(sweep, steps, arrays):
+    model = small_model("sgd")
+    result = lr.range_test(model, *arrays, min_lr=1e-4, max_lr=1e-2, steps=steps, sweep=sweep, progress=False)
+    assert len(result.learning_rates) == len(result.losses) == steps
+    np.testing.assert_array_equal(result.learning_rates[[0, -1]], np.float32([1e-4, 1e-2]))
+    change = np.diff(np.log(result.learning_rates) if sweep == "exponential" else result.learning_rates)
+    np.testing.assert_allclose(change, change[0], rtol=1e-3)
+    assert result.stopped == ["complete"]
+
+
+class Pieces(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return self.x[i * 16 : i * 16 + 16], self.y[i * 16 : i * 16 + 16]
+
+
+def inputs(x, y):
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
+    return {
+        "arrays": (x, y),
+        "tf.data": (batches, None),
+        "endless tf.data": (batches.repeat(), None),
+        "PyDataset": (Pieces(x, y), None),
+        "generator that ends": (((x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)), None),
+        "float64": (x.astype("float64"), y),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["arrays", "tf.data", "endless tf.data", "PyDataset", "generator that ends", "float64"]
+)
+def test_any_input_that_fit_takes(kind, arrays):
+    x, y = inputs(*arrays)[kind]
+    result = lr.range_test(small_model("adam"), x, y, steps=15, **RATES, progress=False)
+    assert len(result.losses) == 15 and np.isfinite(result.losses).all()
+
+
+def test_dicts_several_outputs_and_a_model_that_is_not_built(arrays):
+    x, y = arrays
+    a, b = keras.Input((8,), name="a"), keras.Input((8,), name="b")
+    both = keras.layers.Concatenate()([a, b])
+    outputs = {"class": keras.layers.Dense(3, activation="softmax")(both), "size": keras.layers.Dense(1)(both)}
+    model = keras.Model({"a": a, "b": b}, outputs)
+    model.compile("sgd", {"class": LOSS, "size": "mse"})
+    targets = {"class": y, "size": x.sum(axis=1)}
+    result = lr.range_test(model, {"a": x, "b": x}, targets, steps=10, **RATES, progress=False)
+    first = model.evaluate({"a": x, "b": x}, targets, verbose=0, return_dict=True)
+    assert result.losses[0] == pytest.approx(first["loss"], rel=0.5)  # the sum of both, of one batch
+    unbuilt = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+    unbuilt.compile("sgd", LOSS)
+    assert len(lr.range_test(unbuilt, x, y, steps=10, **RATES, progress=False).losses) == 10
+
+
+def test_it_stops_when_the_loss_explodes_or_is_no_number(arrays):
+    x, y = arrays
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    exploded = lr.range_test(model, x, y, min_lr=1e-3, max_lr=1e3, steps=100, progress=False)
+    assert exploded.stopped == ["loss exploded"]
+    assert 10 < len(exploded.losses) < 100 and np.isfinite(exploded.losses).all()
+    wild = {"min_lr": 1e-3, "max_lr": 1e30, "steps": 4, "sweep": "linear", "stop_factor": 1e38}
+    not_finite = lr.range_test(model, x, y, **wild, progress=False)
+    assert not_finite.stopped == ["loss not finite"]
+    assert len(not_finite.losses) < 4 and np.isfinite(not_finite.losses).all()
+
+
+def test_the_stop_button_returns_what_there_is_and_leaves_no_trace(arrays):
+    x, y = arrays
+    model = small_model("adam")
+    before = model.get_weights()
+
+    def batches():
+        for i in range(1000):
+            if i == 60:
+                _thread.interrupt_main()
+            yield x[:16], y[:16]
+
+    result = lr.range_test(model, batches(), steps=500, **RATES, progress=False)
+    assert result.stopped == ["interrupted"]
+    assert 0 < len(result.losses) < 500
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_an_error_in_the_data_leaves_no_trace(arrays):
+    x, y = arrays
+    model = small_model("adam")
+    before = lr._values([*model.variables, *model.optimizer.variables])
+    rate = model.optimizer.learning_rate
+
+    def batches():
+        yield x[:16], y[:16]
+        yield x[:16], y[:16]
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(Exception, match="the disk is gone"):
+        lr.range_test(model, batches(), steps=40, **RATES, progress=False)
+    assert model.optimizer.learning_rate is rate
+    after = lr._values([*model.variables, *model.optimizer.variables])
+    for old, new in zip(before, after, strict=False):
+        np.testing.assert_array_equal(old, new)
+
+
+def curve(losses, low=1e-4, high=1.0):
+    rates = np.geomspace(low, high, len(losses)).astype("float32")
+    return lr.RangeTest(rates, np.array([losses], float), ["complete"], smoothing=0.0)
+
+
+def valley_curve(n=100):
+    """Flat, then falling in a smooth step, then rising: the steepest place is in the middle of the fall."""
+    position = np.linspace(-4, 2, n)  # log10 of the rate is position - 0
+    return 2.3 - 2 / (1 + np.exp(-4 * (position + 2))) + np.exp(3 * (position - 1))
+
+
+def test_rules_find_what_their_formulas_say():
+    losses = valley_curve()
+    result = curve(losses, 1e-4, 1e2)
+    steepest, lowest = np.gradient(losses, np.log(result.learning_rates)).argmin(), losses.argmin()
+    assert result.suggest("steepest") == pytest.approx(result.learning_rates[steepest])
+    assert result.suggest("steepest") == pytest.approx(0.01, rel=0.2)
+    assert result.suggest("minimum") == pytest.approx(result.learning_rates[lowest] / 10)
+    assert set(result.suggestions()) == set(lr.RULES)
+    low, high = result.bounds()
+    assert low < result.suggest("steepest") < high <= result.learning_rates[lowest]
+
+
+@pytest.mark.parametrize(
+    "losses, reason",
+    [
+        (2 + 0.1 * np.random.default_rng(0).normal(size=100), "flat"),
+        (np.linspace(2, 5, 100), "rises from the start"),
+        ([3.0, 2.0, 1.0], "too few points: 3"),
+        ([3.0, 2.0] + [np.nan] * 50, "too few points: 2"),
+    ],
+)
+def test_a_curve_without_an_answer_says_why(losses, reason):
+    result = curve(losses)
+    assert result.suggestions() == dict.fromkeys(lr.RULES)
+    assert result.bounds() is None and result.spread("valley") is None
+    assert reason in result.why("valley")
+
+
+def test_an_explosion_at_the_end_does_not_hide_the_answer():
+    losses = np.concatenate([valley_curve()[:70], [5.0, 50.0, 500.0, np.nan]])
+    assert curve(losses).suggest("steepest") is not None
+
+
+def test_repeats_give_a_median_and_a_spread(arrays):
+    result = lr.range_test(small_model("sgd"), *arrays, min_lr=1e-3, max_lr=3, steps=60, repeats=5, progress=False)
+    assert result.sweeps.shape[0] == 5
+    assert not np.array_equal(result.sweeps[0], result.sweeps[1])
+    np.testing.assert_array_equal(result.losses, np.nanmedian(result.sweeps, axis=0))
+    low, high = result.spread("steepest")
+    assert low <= result.suggest("steepest") <= high
+
+
+def test_smoothing_starts_without_bias():
+    np.testing.assert_allclose(lr.smooth([2.0, 2.0, 2.0], 0.9), 2)
+    np.testing.assert_allclose(lr.smooth([1.0, 3.0], 0.5), [1, (0.25 * 1 + 0.5 * 3) / 0.75])
+
+
+def test_a_range_test_is_saved_and_loaded(tmp_path):
+    result = curve(valley_curve())
+    result.sweeps[0, -1] = np.nan
+    result.save(tmp_path / "test.json")
+    again = lr.RangeTest.load(tmp_path / "test.json")
+    np.testing.assert_array_equal(again.sweeps, result.sweeps)
+    np.testing.assert_array_equal(again.learning_rates, result.learning_rates)
+    assert again.suggestions() == result.suggestions()
+    (tmp_path / "test.json").write_text('{"losses": [1]}')
+    with pytest.raises(ValueError, match="path must name a range test that was saved"):
+        lr.RangeTest.load(tmp_path / "test.json")
+
+
+def test_the_plot_shows_points_curve_and_every_rule():
+    result = curve(valley_curve(), 1e-4, 1e2)
+    ax = result.plot()
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(labels) == 1 + sum(pick is not None for pick in result.suggestions().values())
+    assert ax.get_xscale() == "log"
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"min_lr": 0.1, "max_lr": 0.01}, "min_lr must be below max_lr, got 0.1 and 0.01"),
+        ({"min_lr": 0}, "min_lr must be positive and finite, got 0"),
+        ({"max_lr": float("nan")}, "max_lr must be positive and finite, got nan"),
+        ({"steps": 1}, "steps must be at least 2"),
+        ({"steps": 10.5}, "steps must be a whole number, got 10.5"),
+        ({"sweep": "square"}, "sweep must be one of exponential, linear, got 'square'"),
+        ({"repeats": 0}, "repeats must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"smoothing": 1}, "smoothing must be below 1, got 1"),
+        ({"stop_factor": 0.5}, "stop_factor must be above 1, got 0.5"),
+        ({"y": np.zeros(3)}, "x, y and sample_weight must have the same length"),
+        ({"x": np.zeros((0, 8)), "y": np.zeros(0)}, "x, y and sample_weight must have the same length"),
+        ({"x": 3}, "x, y and sample_weight must be arrays"),
+        ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),
+        ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must be compiled"),
+    ],
+)
+def test_bad_input_is_named_before_training(changes, message, arrays):
+    values = {"model": small_model("sgd"), "x": arrays[0], "y": arrays[1], "steps": 10, "progress": False}
+    values |= RATES | changes
+    with pytest.raises((ValueError, TypeError), match=message):
+        lr.range_test(values.pop("model"), values.pop("x"), values.pop("y"), **values)
+
+
+def test_an_unknown_rule_is_named():
+    with pytest.raises(ValueError, match=r"rule must be one of steepest, .* got 'best'"):
+        curve(valley_curve()).suggest("best")

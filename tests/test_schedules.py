@@ -1,0 +1,164 @@
+"""Schedules at their boundaries, and over whole runs against formulas written independently in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lr_helpers as lr
+
+RATES = st.floats(1e-6, 10)
+COUNTS = st.integers(1, 200)
+POLICIES = lr.CyclicalLearningRate.POLICIES
+
+
+def triangle(step, low, high, size, policy, gamma):
+    """Smith (2017), section 3, in double precision, as the paper prints it."""
+    cycle = np.floor(1 + step / (2 * size))
+    height = np.maximum(0, 1 - np.abs(step / size - 2 * cycle + 1))
+    if policy == "triangular2":
+        height = height / 2.0 ** np.minimum(cycle - 1, 1000)
+    if policy == "exp_range":
+        height = height * gamma**step
+    return low + (high - low) * height
+
+
+@settings(max_examples=10, deadline=None)
+@given(initial=RATES, epochs=COUNTS, steps_per_epoch=COUNTS)
+def test_linear_decay_is_a_line_to_zero(initial, epochs, steps_per_epoch):
+    total = epochs * steps_per_epoch
+    steps = np.unique([0, total // 2, total - 1, total, total + 5])
+    rates = lr.learning_rates(lr.linear_decay(initial, epochs=epochs, steps_per_epoch=steps_per_epoch), steps)
+    np.testing.assert_allclose(rates, initial * np.maximum(0, 1 - steps / total), rtol=1e-4, atol=initial * 1e-6)
+    assert rates[-1] <= initial * 1e-6
+
+
+@settings(max_examples=10, deadline=None)
+@given(initial=RATES, drop=st.floats(0.1, 0.9), every=st.integers(1, 20), steps_per_epoch=COUNTS)
+def test_step_decay_drops_with_the_epoch_not_before(initial, drop, every, steps_per_epoch):
+    first = every * steps_per_epoch
+    schedule = lr.step_decay(initial, drop=drop, every=every, steps_per_epoch=steps_per_epoch)
+    rates = lr.learning_rates(schedule, np.array([0, first - 1, first, 2 * first - 1, 2 * first]))
+    expected = np.float64(initial) * drop ** np.array([0, 0, 1, 1, 2])
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(initial=RATES, rate=st.floats(0.01, 2), steps_per_epoch=COUNTS)
+def test_time_and_exponential_decay_follow_their_formulas(initial, rate, steps_per_epoch):
+    steps = np.arange(0, 10 * steps_per_epoch, max(1, steps_per_epoch // 3))
+    epochs = steps / steps_per_epoch
+    time = lr.learning_rates(lr.time_decay(initial, rate, steps_per_epoch=steps_per_epoch), steps)
+    np.testing.assert_allclose(time, initial / (1 + rate * epochs), rtol=1e-5)
+    exponential = lr.learning_rates(lr.exponential_decay(initial, rate, steps_per_epoch=steps_per_epoch), steps)
+    np.testing.assert_allclose(exponential, initial * np.exp(-rate * epochs), rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [36, 61, 192, 999])
+def test_step_decay_drops_on_time_late_in_a_long_run(steps_per_epoch):
+    schedule = lr.step_decay(1.0, drop=0.99, every=1, steps_per_epoch=steps_per_epoch)
+    boundary = np.array([1, 2, 3, 50, 1000]) * steps_per_epoch
+    before, after = lr.learning_rates(schedule, boundary - 1), lr.learning_rates(schedule, boundary)
+    np.testing.assert_allclose(after / before, 0.99, rtol=1e-4)
+
+
+def test_the_decays_are_keras_own_schedules():
+    made = [
+        lr.linear_decay(0.1, epochs=2, steps_per_epoch=5),
+        lr.step_decay(0.1, drop=0.5, every=2, steps_per_epoch=5),
+        lr.time_decay(0.1, 0.5, steps_per_epoch=5),
+        lr.exponential_decay(0.1, 0.5, steps_per_epoch=5),
+    ]
+    assert {type(schedule).__module__.split(".")[0] for schedule in made} == {"keras"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    low=st.floats(1e-6, 0.1),
+    factor=st.floats(1.5, 1000),
+    size=st.integers(1, 300),
+    policy=st.sampled_from(POLICIES),
+    gamma=st.floats(0.9, 1),
+)
+def test_cyclical_rates_follow_the_paper(low, factor, size, policy, gamma):
+    high = low * factor
+    schedule = lr.CyclicalLearningRate(low, high, size, policy, gamma)
+    steps = np.unique(np.concatenate([np.arange(7) * size, np.arange(1, 7) * size - 1, [0, 1]]))
+    expected = triangle(steps.astype(float), low, high, size, policy, gamma)
+    np.testing.assert_allclose(lr.learning_rates(schedule, steps), expected, rtol=2e-4, atol=high * 1e-6)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_first_peak_and_last_step(policy):
+    size, gamma = 10, 0.99
+    rates = lr.learning_rates(lr.CyclicalLearningRate(0.1, 1.0, size, policy, gamma), 4 * size + 1)
+    second_peak = {"triangular": 1, "triangular2": 0.5, "exp_range": gamma**30}[policy]
+    assert rates[[0, 20, 40]] == pytest.approx(0.1)
+    assert rates[10] == pytest.approx(0.1 + 0.9 * (gamma**10 if policy == "exp_range" else 1))
+    assert rates[30] == pytest.approx(0.1 + 0.9 * second_peak)
+    assert rates[39] > rates[40]  # the last step of two whole cycles is one above the trough
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_cyclical_rates_are_exact_after_a_million_steps(policy):
+    steps = np.arange(1_000_000, 1_000_400)
+    rates = lr.learning_rates(lr.CyclicalLearningRate(0.001, 0.1, 97, policy, gamma=0.999999), steps)
+    np.testing.assert_allclose(rates, triangle(steps.astype(float), 0.001, 0.1, 97, policy, 0.999999), rtol=1e-4)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_optimizer_brings_its_schedule_back(policy):
+    optimizer = keras.optimizers.SGD(lr.CyclicalLearningRate(0.01, 0.1, 7, policy, 0.98))
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    old, new = (lr.learning_rates(o._learning_rate, 50) for o in (optimizer, again))
+    np.testing.assert_array_equal(old, new)
+
+
+def test_learning_rates_takes_a_fixed_rate_a_count_and_an_array():
+    np.testing.assert_array_equal(lr.learning_rates(0.5, 3), np.full(3, 0.5, "float32"))
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10, warmup_target=0.5, warmup_steps=5)
+    all_rates = lr.learning_rates(schedule, 15)
+    np.testing.assert_array_equal(lr.learning_rates(schedule, np.array([3, 14])), all_rates[[3, 14]])
+    assert all_rates.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: lr.linear_decay(0, epochs=1, steps_per_epoch=1), "initial_lr must be positive and finite, got 0"),
+        (lambda: lr.linear_decay("0.1", epochs=1, steps_per_epoch=1), "initial_lr must be a number, got '0.1'"),
+        (lambda: lr.linear_decay(0.1, epochs=0, steps_per_epoch=1), "epochs must be at least 1"),
+        (lambda: lr.linear_decay(0.1, epochs=1.5, steps_per_epoch=1), "epochs must be a whole number, got 1.5"),
+        (
+            lambda: lr.step_decay(0.1, drop=1.5, every=1, steps_per_epoch=1),
+            "drop must be a factor between 0 and 1",
+        ),
+        (lambda: lr.step_decay(0.1, drop=0.5, every=0, steps_per_epoch=1), "every must be at least 1"),
+        (lambda: lr.time_decay(0.1, float("nan"), steps_per_epoch=1), "rate must be positive and finite, got nan"),
+        (lambda: lr.exponential_decay(0.1, -1, steps_per_epoch=1), "rate must be positive and finite, got -1"),
+        (lambda: lr.exponential_decay(0.1, 1, steps_per_epoch=True), "steps_per_epoch must be a whole number"),
+        (lambda: lr.CyclicalLearningRate(0.1, 0.01, 5), "min_lr must be below max_lr, got 0.1 and 0.01"),
+        (lambda: lr.CyclicalLearningRate(0.1, 0.1, 5), "min_lr must be below max_lr, got 0.1 and 0.1"),
+        (lambda: lr.CyclicalLearningRate(0.01, float("inf"), 5), "max_lr must be positive and finite, got inf"),
+        (lambda: lr.CyclicalLearningRate(0.01, 0.1, 0), "step_size must be at least 1"),
+        (
+            lambda: lr.CyclicalLearningRate(0.01, 0.1, 5, "square"),
+            "policy must be one of triangular, .* got 'square'",
+        ),
+        (lambda: lr.CyclicalLearningRate(0.01, 0.1, 5, gamma=1.1), "gamma must be at most 1, got 1.1"),
+        (lambda: lr.learning_rates(0.1, 0), "steps must be at least 1"),
+        (lambda: lr.learning_rates(0.1, np.array([0.5])), "steps must be a whole number or"),
+        (lambda: lr.learning_rates(0.1, np.array([-1])), "steps must be between 0 and"),
+        (lambda: lr.learning_rates("fast", 5), "schedule must be a number, got 'fast'"),
+    ],
+)
+def test_bad_input_names_argument_and_value(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_a_schedule_that_gives_no_rate_is_named_with_its_step():
+    below_zero = keras.optimizers.schedules.PolynomialDecay(0.1, 10, end_learning_rate=-0.1)
+    with pytest.raises(ValueError, match=r"schedule must give rates of zero or more, got -0.0.* at step 6"):
+        lr.learning_rates(below_zero, 11)

@@ -1,0 +1,183 @@
+"""Experiments and runs: what a reader relies on when comparing two of them."""
+
+import _thread
+import math
+import random
+
+import keras
+import numpy as np
+import pytest
+
+import lr_helpers as lr
+
+SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
+STEPS = 36  # batches of an epoch of digits
+
+
+def short(optimizer, **changes):
+    return lr.Experiment("short", optimizer, **({"epochs": 2} | changes))
+
+
+def test_the_same_experiment_twice_gives_the_same_history():
+    experiment = short(Adam(0.001))
+    first, other, again = lr.train(experiment), lr.train(short(Adam(0.001), seed=1)), lr.train(experiment)
+    assert first.history == again.history
+    assert first.test_loss == again.test_loss
+    assert first.history["loss"] != other.history["loss"]
+
+
+def test_a_run_leaves_the_random_state_alone():
+    random.seed(5)
+    before = random.getstate()
+    lr.train(short(SGD(0.1), epochs=1))
+    assert random.getstate() == before
+
+
+def test_a_run_matches_plain_keras():
+    """The same weights, batches and schedule through a plain, uncached `fit`."""
+    schedule = lr.CyclicalLearningRate(0.01, 0.1, 10)
+    run = lr.train(short(SGD(schedule, momentum=0.9), epochs=2, seed=3))
+    random.seed(3)
+    model = lr.build_cnn()
+    optimizer = SGD(schedule, momentum=0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(lr._batches("digits", "train", 32, seed=3), epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(run.history["loss"], history.history["loss"], rtol=1e-4)
+    loss, accuracy = model.evaluate(lr._batches("digits", "test"), verbose=0)
+    assert run.test_loss == pytest.approx(loss, rel=1e-3)
+    assert run.test_accuracy == pytest.approx(accuracy, abs=0.01)
+
+
+def test_runs_do_not_leak_into_each_other():
+    """Runs share a compiled model. Momentum, iterations and dropout of one must not reach the next."""
+    alone = lr.train(short(SGD(0.05, momentum=0.9)))
+    lr.train(short(SGD(0.5, momentum=0.9), seed=7))
+    assert lr.train(short(SGD(0.05, momentum=0.9))).history == alone.history
+
+
+def test_learning_rates_are_those_that_were_used():
+    fixed = lr.train(short(SGD(0.05)))
+    np.testing.assert_array_equal(fixed.learning_rates, np.full(2 * STEPS, 0.05, "float32"))
+    schedule = lr.linear_decay(0.05, epochs=2, steps_per_epoch=STEPS)
+    decayed = lr.train(short(SGD(schedule)))
+    np.testing.assert_array_equal(decayed.learning_rates, lr.learning_rates(schedule, 2 * STEPS))
+
+
+def test_a_callback_can_set_a_fixed_rate_by_epoch():
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch: [0.1, 0.02][epoch])
+    run = lr.train(short(SGD(0.5)), callbacks=[callback])
+    np.testing.assert_array_equal(run.learning_rates, np.repeat(np.float32([0.1, 0.02]), STEPS))
+
+
+def test_early_stopping_ends_a_run():
+    callback = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=100)
+    run = lr.train(short(SGD(0.05), epochs=5), callbacks=[callback])
+    assert run.status == "stopped"
+    assert len(run.history["loss"]) == 2 and len(run.learning_rates) == 2 * STEPS
+    assert math.isfinite(run.test_loss)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_what_there_is():
+    run = lr.train(short(SGD(1e10), epochs=5))
+    assert run.status == "diverged"
+    assert len(run.history["loss"]) < 5
+    assert STEPS <= len(run.learning_rates) < 5 * STEPS
+    assert math.isnan(run.test_loss)
+    assert lr.train(short(SGD(0.05), epochs=1)).status == "finished"
+
+
+class PressStop(keras.callbacks.Callback):
+    """What the stop button does: SIGINT, at the start of the third epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            _thread.interrupt_main()
+
+
+def test_the_stop_button_returns_the_history_so_far():
+    run = lr.train(short(SGD(0.05), epochs=4), callbacks=[PressStop()])
+    assert run.status == "interrupted"
+    assert len(run.history["loss"]) == 2
+    assert len(run.learning_rates) >= 2 * STEPS
+
+
+def test_the_stop_button_ends_all_runs(monkeypatch, capsys):
+    train = lr.train
+    monkeypatch.setattr(lr, "train", lambda experiment: train(experiment, callbacks=[PressStop()]))
+    runs = lr.run_all([short(SGD(0.05), epochs=1), short(SGD(0.05), epochs=4), short(SGD(0.05), epochs=1)])
+    assert [run.status for run in runs] == ["finished", "interrupted"]
+    assert "1/3" in capsys.readouterr().out
+
+
+def test_defaults_are_the_articles():
+    experiment = lr.Experiment("defaults", "adam")
+    assert (experiment.dataset, experiment.epochs, experiment.batch_size, experiment.seed) == ("digits", 25, 32, 0)
+    assert lr.Experiment("defaults", "adam", dataset="mnist").batch_size == 250
+    assert experiment.optimizer == keras.optimizers.serialize(Adam(name="adam"))
+
+
+def test_the_second_adam_is_the_same_experiment():
+    assert lr.Experiment("a", Adam(0.01)) == lr.Experiment("a", Adam(0.01))
+
+
+def test_an_experiment_keeps_no_optimizer_state():
+    optimizer = SGD(0.05, momentum=0.9)
+    experiment = short(optimizer)
+    optimizer.learning_rate = 0.5
+    assert experiment.learning_rate == pytest.approx(0.05)
+
+
+class Decorative:
+    pass
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"optimizer": "fast"}, "optimizer must be one that Keras knows, .* got 'fast'"),
+        ({"optimizer": Decorative()}, "optimizer must be a name, a Keras optimizer or its configuration"),
+        ({"optimizer": SGD}, "optimizer must be a name, a Keras optimizer or its configuration"),
+        ({"optimizer": SGD(-0.1)}, "learning_rate of the optimizer must be positive and finite, got -0.1"),
+        ({"optimizer": SGD(float("nan"))}, "learning_rate of the optimizer must be positive and finite, got nan"),
+        ({"dataset": "cifar"}, "dataset must be one of digits, mnist, got 'cifar'"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"epochs": 2.0}, "epochs must be a whole number, got 2.0"),
+        ({"batch_size": -1}, "batch_size must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"label": ""}, "label must be a text, got ''"),
+    ],
+)
+def test_bad_input_is_named_before_training(changes, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        lr.Experiment(**({"label": "x", "optimizer": "sgd"} | changes))
+
+
+def test_train_wants_an_experiment():
+    with pytest.raises(TypeError, match="experiment must be an Experiment, got 'adam'"):
+        lr.train("adam")
+
+
+def test_plots_take_and_return_axes():
+    import matplotlib.pyplot as plt
+
+    run = lr.train(short(SGD(0.05), epochs=2))
+    figure, axes = plt.subplots(1, 3)
+    assert lr.plot_history([run], ax=axes[0]) is axes[0]
+    np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), run.history["val_loss"])
+    assert axes[0].get_yscale() == "log"
+    assert lr.plot_schedules({"fixed": 0.1}, 72, steps_per_epoch=36, ax=axes[1]) is axes[1]
+    assert axes[1].lines[0].get_xdata()[-1] == 71 / 36
+    points = {"SGD": {0.1: [0.2, 0.3, 0.7], 0.01: [1.0, 2.0, 3.0]}}
+    assert lr.plot_sensitivity(points, ax=axes[2]) is axes[2]
+    np.testing.assert_array_equal(axes[2].lines[0].get_data(), [[0.01, 0.1], [2.0, 0.3]])
+    with pytest.raises(ValueError, match=r"metric must be one of .*, got 'lost'"):
+        lr.plot_history([run], metric="lost")
+    plt.close(figure)
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_one_epoch_of_mnist():
+    run = lr.train(lr.Experiment("mnist", Adam(0.001), dataset="mnist", epochs=1))
+    assert len(run.learning_rates) == 192
+    assert run.test_accuracy > 0.95

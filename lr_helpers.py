@@ -643,48 +643,61 @@ class RangeTest:
     def suggest(self, rule: str = "valley") -> float | None:
         """The rate that a rule reads from the curve, or None where there is no answer: `why(rule)` has the reason.
 
-        - `"steepest"`: where d smoothed / d log(rate) is lowest, before the minimum (fastai's "steep");
-        - `"minimum"`: a tenth of the rate with the lowest smoothed loss (fastai's "minimum");
-        - `"valley"`: the middle of the longest falling subsequence of the smoothed losses: its n points end at
-          index e, the answer is at e − n + n//3 + n//6 (fastai's "valley", the default: hard to move by noise);
-        - `"slide"`: a window of 15 steps slides left from the right end while the slopes (per step) of the smoothed
-          loss at its ends differ by more than 0.005; the last left end that did (fastai's "slide").
+        The rules read the smoothed losses without their first tenth, where the average has few points (as
+        fastai does), up to the lowest one:
 
-        With repeats: the median of the sweeps' answers. Raises ValueError for another rule.
+        - `"steepest"`: where d smoothed / d log(rate) is lowest (fastai's "steep");
+        - `"minimum"`: a tenth of the rate with the lowest smoothed loss (fastai's "minimum");
+        - `"valley"`: the middle of the longest falling subsequence: its n points end at index e, the answer is at
+          e − n + n//3 + n//6 (fastai's "valley", the default: hard to move by noise);
+        - `"slide"`: a window of 15 steps slides left from the right end of the whole curve while the slopes per
+          step at its ends differ by more than 0.005; the last left end that did (fastai's "slide"). None where
+          that lies above the lowest loss.
+
+        With repeats: the median of the sweeps' answers, None where fewer than half have one. Raises ValueError
+        for another rule.
         """
-        answers = self._answers(rule)
-        return float(np.median(answers)) if answers else None
+        answers = self.answers(rule)
+        return float(np.median(answers)) if 2 * len(answers) >= len(self.sweeps) else None
 
     def suggestions(self) -> dict[str, float | None]:
         """The answer of every rule."""
         return {rule: self.suggest(rule) for rule in RULES}
 
+    def answers(self, rule: str) -> list[float]:
+        """The rates that a rule reads from the single sweeps; those without an answer are left out."""
+        return [reading for reading in self._readings(rule) if not isinstance(reading, _NoAnswer)]
+
     def spread(self, rule: str) -> tuple[float, float] | None:
-        """The lowest and the highest answer among the repeats; None where no sweep has one."""
-        answers = self._answers(rule)
-        return (min(answers), max(answers)) if answers else None
+        """The lowest and the highest answer among the sweeps; None where `suggest` gives none."""
+        return None if self.suggest(rule) is None else (min(self.answers(rule)), max(self.answers(rule)))
 
     def why(self, rule: str) -> str:
         """Why a rule has no answer, sweep by sweep; empty where every sweep has one."""
-        _check_choice("rule", rule, RULES)
-        answers = [_no_answer(sweep, self.smoothing) for sweep in self.sweeps]
-        return "; ".join(f"sweep {i}: {reason}" for i, reason in enumerate(answers) if reason)
+        readings = enumerate(self._readings(rule))
+        return "; ".join(f"sweep {i}: {reading}" for i, reading in readings if isinstance(reading, _NoAnswer))
 
     def bounds(self) -> tuple[float, float] | None:
         """Bounds for a cyclical rate (Smith, 2017, section 3.3), or None where the curve has none.
 
-        min_lr: the first rate at which the smoothed loss has made a tenth of its whole fall, where learning
-        starts; max_lr: the first at which it has made nine tenths, where it stops or gets ragged. With repeats
-        the median of each.
+        min_lr: the last rate before the smoothed loss has made a tenth of its whole fall, where learning starts;
+        max_lr: the first at which it has made nine tenths, where it stops or gets ragged. With repeats the
+        median of each.
         """
-        pairs = [_bounds(self.learning_rates, sweep, self.smoothing) for sweep in self.sweeps]
-        pairs = [pair for pair in pairs if pair]
-        return tuple(float(value) for value in np.median(pairs, axis=0)) if pairs else None
+        pairs = [pair for pair in self._readings("bounds") if not isinstance(pair, _NoAnswer)]
+        enough = 2 * len(pairs) >= len(self.sweeps)
+        return tuple(float(value) for value in np.median(pairs, axis=0)) if enough else None
 
-    def _answers(self, rule: str) -> list[float]:
-        _check_choice("rule", rule, RULES)
-        answers = (_suggest(rule, self.learning_rates, sweep, self.smoothing) for sweep in self.sweeps)
-        return [answer for answer in answers if answer is not None]
+    def _readings(self, rule: str) -> list[Any]:
+        """A reading, or the reason why there is none, of each sweep."""
+        _check_choice("rule", rule, [*RULES, "bounds"])
+        readings = []
+        for sweep, stopped in zip(self.sweeps, self.stopped, strict=True):
+            try:
+                readings.append(_read(rule, self.learning_rates, sweep, self.smoothing, stopped))
+            except _NoAnswer as reason:
+                readings.append(reason)
+        return readings
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Raw points, the smoothed curve, the band of the repeats and the pick of every rule."""
@@ -725,53 +738,52 @@ def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.n
     return np.array(averages)
 
 
-def _no_answer(sweep: np.ndarray, smoothing: float) -> str:
-    """Why nothing can be read from a curve; empty where something can."""
-    losses = sweep[np.isfinite(sweep)]
-    if len(losses) < 16:  # the slide's window
-        return f"too few points: {len(losses)}, at least 16 are needed"
-    smoothed = smooth(losses, smoothing)
-    lowest = int(smoothed.argmin())
-    # Of one batch: in differences a slow trend cancels, in their median a final explosion. Smoothing shrinks it.
-    noise = np.median(np.abs(np.diff(losses))) / 0.954 * math.sqrt((1 - smoothing) / (1 + smoothing))
-    if lowest < 5:
-        return "the loss rises from the start: begin with a smaller min_lr"
-    if smoothed[:5].mean() - smoothed[lowest] <= max(4 * noise, 1e-6 * abs(smoothed[0])):
-        return "the loss is flat: it falls by no more than its noise; raise max_lr or take more steps"
-    return ""
+class _NoAnswer(ValueError):
+    """Why nothing can be read from a curve."""
 
 
-def _suggest(rule: str, rates: np.ndarray, sweep: np.ndarray, smoothing: float) -> float | None:
-    if _no_answer(sweep, smoothing):
-        return None
+def _read(rule: str, rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str) -> Any:
+    """What one rule reads from one sweep; raises _NoAnswer where there is nothing to read."""
     keep = np.isfinite(sweep)
-    rates, loss = rates[keep].astype("float64"), smooth(sweep[keep], smoothing)
-    lowest = int(loss.argmin())
+    raw, window = sweep[keep], 15
+    if len(raw) <= window:
+        end = "; begin with a smaller min_lr" if stopped.startswith("loss") else ""
+        raise _NoAnswer(f"too few points: {len(raw)} ({stopped}), at least {window + 1} are needed{end}")
+    skip = len(raw) // 10
+    rates, losses = rates[keep][skip:].astype("float64"), smooth(raw, smoothing)[skip:]
+    lowest, start = int(losses.argmin()), raw[: skip + 3].mean()
+    # Of one batch: in differences a slow trend cancels, in their median a final explosion. Averaging shrinks it.
+    noise = np.median(np.abs(np.diff(raw))) / 0.954
+    noise *= math.sqrt(max((1 - smoothing) / (1 + smoothing), 1 / (skip + 3)))
+    least = max(3 * noise, 1e-6 * abs(start))
+    if start - losses[lowest] <= least:
+        if losses[-1] - start > least:
+            raise _NoAnswer("the loss rises from the start: begin with a smaller min_lr")
+        raise _NoAnswer("the loss is flat: it falls by no more than its noise; raise max_lr or take more steps")
+    falling = losses[: lowest + 1]
     if rule == "steepest":
-        return float(rates[np.gradient(loss, np.log(rates))[: lowest + 1].argmin()])
+        return float(rates[np.gradient(losses, np.log(rates))[: lowest + 1].argmin()])
     if rule == "minimum":
         return float(rates[lowest] / 10)
     if rule == "valley":
-        length = np.ones(len(loss), int)  # of the longest falling subsequence that ends here
-        for i in range(1, len(loss)):
-            length[i] += max(length[:i][loss[:i] > loss[i]], default=0)
+        length = np.ones(len(falling), int)  # of the longest falling subsequence that ends here
+        for i in range(1, len(falling)):
+            length[i] += max(length[:i][falling[:i] > falling[i]], default=0)
         end, n = int(length.argmax()), int(length.max())
         return float(rates[max(end - n + n // 3 + n // 6, 0)])
-    slope, window = np.gradient(loss), 15
-    left = answer = len(loss) - 1 - window
-    while left >= 0 and abs(slope[left + window] - slope[left]) > 0.005:
-        answer, left = left, left - 1
-    return float(rates[answer])
-
-
-def _bounds(rates: np.ndarray, sweep: np.ndarray, smoothing: float) -> tuple[float, float] | None:
-    if _no_answer(sweep, smoothing):
-        return None
-    loss = smooth(sweep[np.isfinite(sweep)], smoothing)
-    start, lowest = loss[:5].mean(), int(loss.argmin())
-    fallen = (start - loss[: lowest + 1]) / (start - loss[lowest])
-    low, high = (float(rates[(fallen >= part).argmax()]) for part in (0.1, 0.9))
-    return (low, high) if low < high else None
+    if rule == "slide":
+        slope, left = np.gradient(losses), len(losses) - 1 - window
+        answer = max(left, 0)
+        while left >= 0 and abs(slope[left + window] - slope[left]) > 0.005:
+            answer, left = left, left - 1
+        if answer > lowest:
+            raise _NoAnswer("the slide stops above the rate with the lowest loss")
+        return float(rates[answer])
+    fallen = (start - falling) / (start - falling[-1])
+    low, high = np.flatnonzero(fallen < 0.1).max(initial=0), (fallen >= 0.9).argmax()
+    if low >= high:
+        raise _NoAnswer("the loss falls in one step: take more steps")
+    return float(rates[low]), float(rates[high])
 
 
 def range_test(

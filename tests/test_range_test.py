@@ -227,7 +227,7 @@ def test_rules_find_what_their_formulas_say():
     "losses, reason",
     [
         (2 + 0.1 * np.random.default_rng(0).normal(size=100), "flat"),
-        (np.linspace(2, 5, 100), "rises from the start"),
+        (2 + np.linspace(0, 1, 100) ** 2, "rises from the start"),
         ([3.0, 2.0, 1.0], "too few points: 3"),
         ([3.0, 2.0] + [np.nan] * 50, "too few points: 2"),
     ],

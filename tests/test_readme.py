@@ -1,0 +1,55 @@
+"""What the README shows is what the notebooks say. Run as a script, this file updates the README."""
+
+import base64
+import pathlib
+import re
+
+import nbformat
+
+ROOT = pathlib.Path(__file__).parents[1]
+README, FIGURE = ROOT / "README.md", ROOT / "notebooks" / "five_rates.png"
+VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end verdicts -->)", re.DOTALL)
+
+
+def outputs(path, kind):
+    cells = nbformat.read(path, as_version=4).cells
+    found = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    return [data[kind] for data in found if kind in data]
+
+
+def verdicts():
+    """One table, in the notebooks' order, of the claims that are not our own."""
+    lines = ["| notebook | what the article says | what we measured | verdict |", "| --- | --- | --- | --- |"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        claims = outputs(path, "text/plain")[-1]  # the last value that a notebook shows
+        for line in claims.splitlines():
+            if not line.startswith("Ours: "):
+                claim, measured, verdict = line.split(" | ")
+                lines.append(f"| [{path.name[:2]}](notebooks/{path.name}) | {claim} | {measured} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def five_rates():
+    pictures = outputs(ROOT / "notebooks" / "01_fixed_learning_rates.ipynb", "image/png")
+    return base64.b64decode(pictures[1])
+
+
+def test_the_verdicts_are_those_of_the_notebooks():
+    assert VERDICTS.search(README.read_text(encoding="utf-8")).group() == verdicts()
+
+
+def test_the_figure_is_the_one_of_notebook_01():
+    assert FIGURE.read_bytes() == five_rates()
+
+
+def test_every_notebook_is_listed():
+    text = README.read_text(encoding="utf-8")
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        title = nbformat.read(path, as_version=4).cells[0].source.removeprefix("# ")
+        assert f"[{title.split(' · ')[0]}](notebooks/{path.name}) | {title.split(' · ')[1]} |" in text
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    README.write_text(VERDICTS.sub(lambda _: verdicts(), text), encoding="utf-8")
+    FIGURE.write_bytes(five_rates())

@@ -448,26 +448,31 @@ class _Table(Schedule):
         self.rates = tf.Variable(np.zeros(1, "float32"), shape=[None], trainable=False)
 
     def __call__(self, step: Any) -> Any:
-        return tf.gather(self.rates, step)
+        last = tf.size(self.rates) - 1  # callbacks ask for the rate after the last step, too
+        return tf.gather(self.rates, tf.minimum(tf.cast(step, tf.int32), last))
 
     def get_config(self) -> dict[str, Any]:
         return {}
 
 
 class _Recorder(keras.callbacks.Callback):
-    """Notes the rate of every executed step; stops when the loss is no number any more."""
+    """Shuffles, notes the rate of every executed step, stops when the loss is no number any more."""
 
-    def __init__(self, rates: np.ndarray | None) -> None:
+    def __init__(self, rates: np.ndarray | None, steps_per_epoch: int, orders: np.ndarray) -> None:
         super().__init__()
-        self.rates, self.used, self.status = rates, [], "finished"
+        self.rates, self.steps_per_epoch, self.orders = rates, steps_per_epoch, orders
+        self.order = tf.Variable(orders[:1])
+        self.used, self.status = [], "finished"
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.order.assign(self.orders[epoch : epoch + 1])
         self.next_batch = 0
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         self.rate = None if self.rates is not None else float(self.model.optimizer.learning_rate)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        batch = min(batch, self.steps_per_epoch - 1)  # Keras counts an execution as full, also the last one
         steps = batch + 1 - self.next_batch  # several steps run between two calls, see _compiled
         self.next_batch = batch + 1
         done = len(self.used)
@@ -489,7 +494,8 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     if not isinstance(experiment, Experiment):
         raise TypeError(f"experiment must be an Experiment, got {experiment!r}")
     start = time.perf_counter()
-    steps = load_dataset(experiment.dataset).steps_per_epoch(experiment.batch_size)
+    training, validation, testing = (_tensors(experiment.dataset, part) for part in ("train", "val", "test"))
+    steps = math.ceil(len(training[0]) / experiment.batch_size)
     rate = experiment.learning_rate
     rates = learning_rates(rate, steps * experiment.epochs) if isinstance(rate, Schedule) else None
 
@@ -507,19 +513,22 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     else:
         model.optimizer._learning_rate.rates.assign(rates)
 
-    history, recorder = keras.callbacks.History(), _Recorder(rates)
+    history, recorder = (
+        keras.callbacks.History(),
+        _Recorder(rates, steps, _orders(len(training[0]), experiment.epochs, experiment.seed)),
+    )
     test = (math.nan, math.nan)
     try:
         model.fit(
-            _batches(experiment.dataset, "train", experiment.batch_size, experiment.seed),
-            validation_data=_batches(experiment.dataset, "val"),
+            _batches(training, experiment.batch_size, recorder.order),
+            validation_data=_batches(validation, 250, np.arange(len(validation[0]))[None]),
             epochs=experiment.epochs,
             callbacks=[*callbacks, recorder, history],
-            shuffle=False,  # the batches are shuffled already
+            shuffle=False,  # the recorder does it
             verbose=0,
         )
         if recorder.status == "finished":
-            test = model.evaluate(_batches(experiment.dataset, "test"), verbose=0)
+            test = model.evaluate(_batches(testing, 250, np.arange(len(testing[0]))[None]), verbose=0)
             if len(history.epoch) < experiment.epochs:
                 recorder.status = "stopped"
     except KeyboardInterrupt:
@@ -574,17 +583,27 @@ def _tensors(dataset: str, part: str) -> tuple[tf.Tensor, tf.Tensor]:
     return tuple(tf.constant(getattr(data, f"{name}_{part}")) for name in "xy")
 
 
-def _batches(dataset: str, part: str, size: int = 250, seed: int | None = None) -> tf.data.Dataset:
-    """Batches in order, or shuffled anew every epoch where there is a seed."""
-    images, labels = _tensors(dataset, part)
-    order = tf.data.Dataset.range(len(images))
-    if seed is not None:
-        order = order.shuffle(len(images), seed=seed)
+def _orders(length: int, passes: int, *seeds: int) -> np.ndarray:
+    """A new order of all images for each pass, (passes, length), from the seeds alone. tf.data's own shuffle
+    would also depend on the global seed."""
+    return np.stack([np.random.default_rng([*seeds, i]).permutation(length) for i in range(passes)])
+
+
+def _batches(arrays: Any, size: int, orders: np.ndarray | tf.Variable) -> tf.data.Dataset:
+    """The batches of nested arrays, pass after pass, in the given orders (passes, length)."""
+    orders = tf.constant(orders) if isinstance(orders, np.ndarray) else orders
+    passes, length = orders.shape
+    count = math.ceil(length / size)
+
+    def batch(step: tf.Tensor) -> Any:
+        chosen = orders[step // count, step % count * size : (step % count + 1) * size]
+        return keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
+
     options = tf.data.Options()
     # A batch is ready in 0.2 ms: threads that fetch it ahead would only take the cores from the training.
     options.autotune.enabled = False
     options.experimental_optimization.inject_prefetch = False
-    return order.batch(size).map(lambda i: (tf.gather(images, i), tf.gather(labels, i))).with_options(options)
+    return tf.data.Dataset.range(passes * count).map(batch).with_options(options)
 
 
 def _environment() -> dict[str, str]:
@@ -833,9 +852,9 @@ def range_test(
     if not model.compiled or model.optimizer is None:
         raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
     rates = space(low, high, count).astype("float32")
-    batches = _any_batches(x, y, sample_weight, batch_size, seed)
+    batches = _any_batches(x, y, sample_weight, batch_size, count, seed)
     if not model.built:
-        model(keras.utils.unpack_x_y_sample_weight(next(iter(batches)))[0])
+        model(keras.utils.unpack_x_y_sample_weight(next(iter(batches(0))))[0])
 
     sweeps, stopped = np.full((repeats, count), np.nan), []
     with (
@@ -843,9 +862,9 @@ def range_test(
         tqdm(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80) as bar,
     ):
         sweeper = _Sweeper(model, rates)
-        for row in sweeps:
+        for i, row in enumerate(sweeps):
             start_again()
-            stopped.append(sweeper.run(batches, row, smoothing, stop_factor, bar))
+            stopped.append(sweeper.run(batches(i), row, smoothing, stop_factor, bar))
             if stopped[-1] == "interrupted":
                 break
     sweeps = sweeps[: len(stopped)]
@@ -858,8 +877,10 @@ def range_test(
 _SWEEPS = ("exponential", "linear")
 
 
-def _any_batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tf.data.Dataset:
-    """Endless batches of whatever `fit` takes."""
+def _any_batches(
+    x: Any, y: Any, sample_weight: Any, size: int, steps: int, seed: int
+) -> Callable[[int], tf.data.Dataset]:
+    """A function from the number of the sweep to at least `steps` batches of whatever `fit` takes."""
     if isinstance(x, types.GeneratorType):
         x = (batch for batch in itertools.cycle(x))  # a generator cannot be rewound: keep what it gave
     if not isinstance(x, tf.data.Dataset | keras.utils.PyDataset | types.GeneratorType):
@@ -868,15 +889,16 @@ def _any_batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tf
         lengths = {len(array) for array in keras.tree.flatten(arrays)}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}")
-        order = tf.data.Dataset.range(lengths.pop())
-        order = order.shuffle(order.cardinality(), seed=seed).batch(size)
-        return order.map(lambda i: keras.tree.map_structure(lambda a: tf.gather(a, i), arrays)).repeat()
+        length = lengths.pop()
+        passes = math.ceil(steps / math.ceil(length / size))
+        return lambda sweep: _batches(arrays, size, _orders(length, passes, seed, sweep))
     if y is not None or sample_weight is not None:
         raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
     # `fit` reads these through an adapter for which Keras has no public name.
     from keras.src.trainers.data_adapters import get_data_adapter
 
-    return get_data_adapter(x).get_tf_dataset().repeat()
+    batches = get_data_adapter(x).get_tf_dataset().repeat()
+    return lambda sweep: batches
 
 
 def _as_tensor(array: Any) -> tf.Tensor:

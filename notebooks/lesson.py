@@ -107,8 +107,8 @@ def check_workable_width(answer: Any, losses: Mapping[float, float], limit: floa
     """Notebook 03: how many decades, at least, from the lowest to the highest rate that works?"""
     if answer is None:
         return _verdict(False, "Replace None by a number: which rates stay at or below the limit?")
-    if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
-        return _verdict(False, f"The answer is a number of decades, so one finite number. You gave {answer!r}.")
+    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+        return _verdict(False, f"The answer is one finite number of decades. You gave {answer!r}.")
     rates = sorted(losses)
     works = [rate for rate in rates if losses[rate] <= limit]
     beyond = [rate for rate in rates if not works[0] <= rate <= works[-1]]
@@ -148,3 +148,75 @@ def check_step_size(answer: Any, steps: int, steps_per_epoch: int) -> None:
     if not 2 <= epochs <= 10:
         return _verdict(False, f"It ends at a trough, but a half cycle of {epochs:.3g} epochs is not 2 to 10.")
     return _verdict(True, f"{halves // 2} whole cycles of {2 * epochs:.4g} epochs: the run ends at a trough.")
+
+
+def check_steepest(answer: Any, learning_rates: Sequence[float], losses: Sequence[float]) -> None:
+    """Notebook 04: at which rate does the loss fall fastest per decade, before its minimum?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a rate: between whose neighbours is the drop largest?")
+    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+        return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
+    rates, losses = np.asarray(learning_rates, float), np.asarray(losses, float)
+    lowest = int(losses.argmin())
+    slopes = np.gradient(losses, np.log(rates))
+    steepest = rates[slopes[: lowest + 1].argmin()]
+    if math.isclose(answer, steepest, rel_tol=0.02):
+        return _verdict(True, f"Around {steepest:g} a step of half a decade lowers the loss most.")
+    wrong = {
+        rates[np.gradient(losses, rates)[: lowest + 1].argmin()]: "That is the slope against the rate itself. "
+        "The smallest rates lie closest together, so they always win. Divide by differences of log(rate).",
+        rates[lowest]: "That is where the loss is lowest: the edge of what works. Look for the fastest fall.",
+        rates[lowest] / 10: "That is the minimum rule, a tenth of the rate with the lowest loss.",
+        rates[np.abs(slopes).argmax()]: "That is where the loss rises fastest. Look before the minimum.",
+    }
+    for value, why in wrong.items():
+        if math.isclose(answer, value, rel_tol=0.02):
+            return _verdict(False, why)
+    if float(answer).is_integer() and 0 <= answer < len(rates):
+        return _verdict(False, "That looks like a position in the table. The answer is the rate in that row.")
+    _verdict(False, "For each row take loss of the next row minus loss of the row before; the lowest wins.")
+
+
+def check_step_decay(answer: Any, initial: float, drop: float, every: int) -> None:
+    """Notebook 02: a stateless step decay, `initial` times `drop` after each `every` epochs, counted from 0."""
+    if answer is None:
+        return _verdict(False, "Replace None by a function of the epoch. How many drops lie behind it? Use //.")
+    if not callable(answer):
+        return _verdict(False, f"The answer is a function that takes the epoch. You gave {answer!r}.")
+    epochs = sorted({0, 1, every - 1, every, every + 1, 2 * every - 1, 2 * every, 3 * every})
+    try:
+        rates, again = ([answer(epoch) for epoch in order] for order in (epochs, epochs[::-1]))
+    except Exception as error:  # the learner's own function can raise anything
+        return _verdict(False, f"Your function raised {type(error).__name__}: {error}")
+    for rate in rates:
+        if isinstance(rate, bool) or not isinstance(rate, float | np.floating):
+            return _verdict(False, f"The rate must be a float, Keras insists on it. You returned {rate!r}.")
+        if not math.isfinite(rate):
+            return _verdict(False, f"The rate must be a finite number. You returned {rate!r}.")
+    for epoch, rate, other in zip(epochs, rates, again[::-1], strict=True):
+        if rate != other:
+            why = f"Asked twice for epoch {epoch}, it gave {rate:g} and then {other:g}. It remembers something."
+            return _verdict(False, why + " Compute the rate from the epoch alone.")
+    if not math.isclose(rates[0], initial, rel_tol=1e-6):
+        return _verdict(False, f"Epoch 0 should train at {initial:g}, not at {rates[0]:g}.")
+
+    def fits(drops_behind: Any, factor: float = drop) -> bool:
+        return np.allclose(rates, [initial * factor ** drops_behind(epoch) for epoch in epochs], rtol=1e-6, atol=0)
+
+    if fits(lambda epoch: epoch // every):
+        why = f"Epochs 0 to {every - 1} train at {initial:g}, epoch {every} is the first at {initial * drop:g}."
+        return _verdict(True, why)
+    if fits(lambda epoch: (epoch + 1) // every):
+        why = f"Early by one: it drops in epoch {every - 1}, after {every - 1} whole epochs. Epochs count from 0."
+        return _verdict(False, why)
+    if fits(lambda epoch: max(epoch - 1, 0) // every):
+        return _verdict(False, f"Late by one: epoch {every} still trains at {initial:g}.")
+    if fits(lambda epoch: epoch / every):
+        return _verdict(False, "It falls a little in every epoch. Use whole drops only: // instead of /.")
+    factor = rates[epochs.index(every)] / initial
+    if factor > 0 and fits(lambda epoch: epoch // every, factor):
+        return _verdict(False, f"The drops come in the right epochs, but by the factor {factor:g}, not {drop:g}.")
+    for epoch, rate in zip(epochs, rates, strict=True):
+        wanted = initial * drop ** (epoch // every)
+        if not math.isclose(rate, wanted, rel_tol=1e-6):
+            return _verdict(False, f"In epoch {epoch} the rate should be {wanted:g}, not {rate:g}.")

@@ -41,9 +41,13 @@ def test_a_run_matches_plain_keras():
     model = lr.build_cnn()
     optimizer = SGD(schedule, momentum=0.9)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(lr._batches("digits", "train", 32, seed=3), epochs=2, shuffle=False, verbose=0)
-    np.testing.assert_allclose(run.history["loss"], history.history["loss"], rtol=1e-4)
-    loss, accuracy = model.evaluate(lr._batches("digits", "test"), verbose=0)
+    data = lr.load_dataset("digits")
+    for epoch in range(2):
+        order = np.random.default_rng([3, epoch]).permutation(len(data.x_train))
+        x, y = data.x_train[order], data.y_train[order]
+        loss = model.fit(x, y, batch_size=32, shuffle=False, verbose=0).history["loss"][0]
+        assert run.history["loss"][epoch] == pytest.approx(loss, rel=1e-4)
+    loss, accuracy = model.evaluate(data.x_test, data.y_test, verbose=0)
     assert run.test_loss == pytest.approx(loss, rel=1e-3)
     assert run.test_accuracy == pytest.approx(accuracy, abs=0.01)
 
@@ -181,3 +185,29 @@ def test_one_epoch_of_mnist():
     run = lr.train(lr.Experiment("mnist", Adam(0.001), dataset="mnist", epochs=1))
     assert len(run.learning_rates) == 192
     assert run.test_accuracy > 0.95
+
+
+def test_a_run_does_not_depend_on_the_global_seeds():
+    first = lr.train(short(SGD(0.1), epochs=1))
+    keras.utils.set_random_seed(12)
+    assert lr.train(short(SGD(0.1), epochs=1)).history == first.history
+
+
+def test_every_pass_has_a_new_order_and_the_same_images():
+    orders = lr._orders(50, 2, 3)
+    batches = [batch.numpy() for batch in lr._batches(np.arange(50), 8, orders)]
+    assert [len(batch) for batch in batches] == 2 * [8, 8, 8, 8, 8, 8, 2]
+    np.testing.assert_array_equal(np.concatenate(batches), orders.ravel())
+    assert not np.array_equal(orders[0], orders[1])
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(50))
+
+
+def test_an_epoch_that_is_no_multiple_of_an_execution():
+    run = lr.train(short(SGD(0.1), epochs=2, batch_size=20))
+    assert len(run.learning_rates) == 2 * 58
+
+
+def test_a_callback_that_sets_the_rate_of_a_schedule_gets_keras_own_error():
+    experiment = short(SGD(lr.linear_decay(0.1, epochs=2, steps_per_epoch=STEPS)))
+    with pytest.raises(TypeError, match="LearningRateSchedule"):
+        lr.train(experiment, callbacks=[keras.callbacks.ReduceLROnPlateau(patience=0, min_delta=100)])

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import gc
 import hashlib
 import itertools
 import json
@@ -513,22 +514,20 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     else:
         model.optimizer._learning_rate.rates.assign(rates)
 
-    history, recorder = (
-        keras.callbacks.History(),
-        _Recorder(rates, steps, _orders(len(training[0]), experiment.epochs, experiment.seed)),
-    )
+    orders = _orders(len(training[0]), experiment.epochs, experiment.seed)
+    history, recorder = keras.callbacks.History(), _Recorder(rates, steps, orders)
     test = (math.nan, math.nan)
     try:
         model.fit(
             _batches(training, experiment.batch_size, recorder.order),
-            validation_data=_batches(validation, 250, np.arange(len(validation[0]))[None]),
+            validation_data=_batches(validation),
             epochs=experiment.epochs,
             callbacks=[*callbacks, recorder, history],
             shuffle=False,  # the recorder does it
             verbose=0,
         )
         if recorder.status == "finished":
-            test = model.evaluate(_batches(testing, 250, np.arange(len(testing[0]))[None]), verbose=0)
+            test = model.evaluate(_batches(testing), verbose=0)
             if len(history.epoch) < experiment.epochs:
                 recorder.status = "stopped"
     except KeyboardInterrupt:
@@ -589,8 +588,10 @@ def _orders(length: int, passes: int, *seeds: int) -> np.ndarray:
     return np.stack([np.random.default_rng([*seeds, i]).permutation(length) for i in range(passes)])
 
 
-def _batches(arrays: Any, size: int, orders: np.ndarray | tf.Variable) -> tf.data.Dataset:
-    """The batches of nested arrays, pass after pass, in the given orders (passes, length)."""
+def _batches(arrays: Any, size: int = 250, orders: np.ndarray | tf.Variable | None = None) -> tf.data.Dataset:
+    """The batches of nested arrays, pass after pass in the given orders (passes, length), else as they lie."""
+    if orders is None:
+        orders = np.arange(len(keras.tree.flatten(arrays)[0]))[None]
     orders = tf.constant(orders) if isinstance(orders, np.ndarray) else orders
     passes, length = orders.shape
     count = math.ceil(length / size)
@@ -936,6 +937,7 @@ def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
         for name, value in attributes.items():
             setattr(model, name, value)
         model.__dict__.pop("train_step", None)
+        gc.collect()  # the traced sweep refers to itself: each would leave some 7 MB behind
         random.setstate(rng[0])
         np.random.set_state(rng[1])  # noqa: NPY002
 

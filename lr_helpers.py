@@ -147,10 +147,14 @@ def load_dataset(name: str = "digits") -> Dataset:
 
 @functools.cache
 def _load(name: str) -> Dataset:
-    arrays = _digits() if name == "digits" else _mnist()
-    for array in arrays:
-        array.setflags(write=False)
-    return Dataset(name, *arrays)
+    # Views of the tensors, read-only: MNIST is 220 MB, and a laptop need not hold it twice.
+    return Dataset(name, *(np.asarray(memoryview(tensor)) for tensor in _tensors(name)))
+
+
+@functools.cache
+def _tensors(name: str) -> list[tf.Tensor]:
+    with tf.device("CPU"):
+        return [tf.constant(array) for array in (_digits() if name == "digits" else _mnist())]
 
 
 def _digits() -> list[np.ndarray]:
@@ -495,7 +499,8 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     if not isinstance(experiment, Experiment):
         raise TypeError(f"experiment must be an Experiment, got {experiment!r}")
     start = time.perf_counter()
-    training, validation, testing = (_tensors(experiment.dataset, part) for part in ("train", "val", "test"))
+    tensors = _tensors(experiment.dataset)
+    training, validation, testing = (tuple(tensors[i : i + 2]) for i in (0, 2, 4))
     steps = math.ceil(len(training[0]) / experiment.batch_size)
     rate = experiment.learning_rate
     rates = learning_rates(rate, steps * experiment.epochs) if isinstance(rate, Schedule) else None
@@ -574,12 +579,6 @@ def _python_seed(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-@functools.lru_cache(maxsize=6)
-def _tensors(dataset: str, part: str) -> tuple[tf.Tensor, tf.Tensor]:
-    data = load_dataset(dataset)
-    return tuple(tf.constant(getattr(data, f"{name}_{part}")) for name in "xy")
 
 
 def _orders(length: int, passes: int, *seeds: int) -> np.ndarray:

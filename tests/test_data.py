@@ -12,8 +12,10 @@ import lr_helpers as lr
 @pytest.fixture(autouse=True)
 def loaded_anew():
     lr._load.cache_clear()
+    lr._tensors.cache_clear()
     yield
     lr._load.cache_clear()
+    lr._tensors.cache_clear()
 
 
 def parts(data):
@@ -30,6 +32,7 @@ def test_digits_are_small_stratified_and_the_same_every_time():
         share = np.bincount(y, minlength=10) / len(y)
         np.testing.assert_allclose(share, np.bincount(data.y_train) / len(data.y_train), atol=0.01)
     lr._load.cache_clear()
+    lr._tensors.cache_clear()
     np.testing.assert_array_equal(lr.load_dataset().x_test, data.x_test)
 
 

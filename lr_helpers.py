@@ -12,6 +12,7 @@ import datetime
 import functools
 import gc
 import hashlib
+import inspect
 import itertools
 import json
 import math
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -65,31 +66,57 @@ tf.get_logger().setLevel("ERROR")
 # Checks ------------------------------------------------------------------------------------------------
 
 
+MOST_STEPS = 10_000_000  # of a table of rates: 40 MB
+FLOAT32 = types.SimpleNamespace(tiny=2.0**-126, max=(2 - 2.0**-23) * 2.0**127)  # normal numbers
+
+
 def _check_rate(name: str, value: object, *, zero: bool = False) -> float:
     """A learning rate as a float, or an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    try:
+        number = float(value)
+    except OverflowError:  # an integer or a fraction can be larger than any float
+        number = math.inf
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
         raise ValueError(f"{name} must be {'zero or more' if zero else 'positive'} and finite, got {value!r}")
-    if value > 0 and not np.finfo("float32").tiny <= value <= np.finfo("float32").max:
+    if number > 0 and not FLOAT32.tiny <= number <= FLOAT32.max:
         raise ValueError(f"{name} must fit into float32, the precision of Keras, got {value!r}")
-    return float(value)
+    return number
 
 
-def _check_count(name: str, value: object, least: int = 1) -> int:
+def _check_count(name: str, value: object, least: int = 1, most: int = 2**31 - 1) -> int:
     """A count of steps, epochs or images as an int, or an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if not least <= value < 2**31:
-        raise ValueError(f"{name} must be at least {least} and below 2**31, got {value}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be at least {least} and at most {most:,}, got {value}")
     return int(value)
 
 
-def _check_choice(name: str, value: object, choices: Iterable[str]) -> str:
+def _check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """One of the choices, or an error that lists them."""
-    if value not in tuple(choices):
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-    return str(value)
+    return value
+
+
+def _as_array(name: str, values: object, kinds: str = "", dimensions: int = 1) -> np.ndarray:
+    """An array; where kinds are given, of numbers of these kinds and so many dimensions."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be an array, or rows of the same length: {error}") from error
+    if kinds and (array.ndim != dimensions or (array.size and array.dtype.kind not in kinds)):
+        what = "whole numbers" if kinds == "iu" else "numbers"
+        raise TypeError(f"{name} must be an array of {what} with {dimensions} dimension(s), got {values!r}")
+    return array
+
+
+def _check_path(path: object) -> str:
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise TypeError(f"path must be the path of a file, got {path!r}")
+    return os.fspath(path)
 
 
 def _check_bounds(min_lr: object, max_lr: object) -> tuple[float, float]:
@@ -262,11 +289,12 @@ def step_decay(initial_lr: float, *, drop: float, every: int, steps_per_epoch: i
     # In a compiled graph step/decay_steps becomes step·(1/decay_steps), which is rounded: at some lengths, 61 for
     # one, the drop came a step late. Four units in the last place less, and it is right for four million steps.
     just_below = 1 - 4 * np.finfo("float32").epsneg
-    if not 0 < _check_rate("drop", drop) < 1:
+    factor = _check_rate("drop", drop)
+    if not factor < 1:
         raise ValueError(f"drop must be a factor between 0 and 1, got {drop}")
     steps = _check_count("every", every) * _check_count("steps_per_epoch", steps_per_epoch)
     return _schedules.ExponentialDecay(
-        _check_rate("initial_lr", initial_lr), steps * just_below, drop, staircase=True
+        _check_rate("initial_lr", initial_lr), steps * just_below, factor, staircase=True
     )
 
 
@@ -286,26 +314,46 @@ def exponential_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -
     return _schedules.ExponentialDecay(_check_rate("initial_lr", initial_lr), steps, factor)
 
 
-@keras.saving.register_keras_serializable(package="lr_helpers")
-class CyclicalLearningRate(Schedule):
-    """Up from `min_lr` to `max_lr` in `step_size` steps and down again in as many (Smith, 2017, section 3).
+class _Configured(Schedule):
+    """A schedule that is a pure function of the step, and described by its constructor's arguments.
 
-    With c the number of finished cycles and h in [0, 1] the height in the triangle, the rate is
-    min_lr + (max_lr − min_lr)·h·s, where the scale s is
-
-    - `"triangular"`: 1;
-    - `"triangular2"`: 2**(−c), the amplitude is halved after each cycle;
-    - `"exp_range"`: gamma**step; `gamma` defaults to 0.99994, the value of Smith's experiments.
-
-    Step 0 uses min_lr, step `step_size` is the first peak, step 2·step_size is the next trough: the last step
-    of whole cycles is one step above the trough. A pure function of the step, exact for a million steps.
-    Raises ValueError or TypeError for a value that makes no sense.
+    So it is right in a compiled graph, and training that is resumed goes on at the same rate.
     """
 
-    POLICIES = ("triangular", "triangular2", "exp_range")
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class CyclicalLearningRate(_Configured):
+    """Up from `min_lr` to `max_lr` in `step_size` steps and down again, over and over (Smith, 2017, section 3).
+
+    With h in [0, 1] the height in the triangle and c the number of finished cycles, the rate is
+    min_lr + (max_lr − min_lr)·height, where the height is
+
+    - `"triangular"`: h;
+    - `"triangular2"`: h·2**(−c), the amplitude is halved after each cycle;
+    - `"exp_range"`: h·gamma**step; `gamma` defaults to 0.99994, the value of Smith's experiments;
+    - `"sinusoidal"`: sin²(π/2·h), Smith's Hann window;
+    - `"parabolic"`: 1 − (1 − h)², Smith's Welch window.
+
+    The way down takes `step_size_down` steps, as many as the way up by default. Step 0 uses min_lr, step
+    `step_size` is the first peak, step step_size + step_size_down the next trough: the last step of whole cycles
+    is one step above the trough. Exact for millions of steps. Raises ValueError or TypeError for a value that
+    makes no sense.
+    """
+
+    POLICIES = ("triangular", "triangular2", "exp_range", "sinusoidal", "parabolic")
 
     def __init__(
-        self, min_lr: float, max_lr: float, step_size: int, policy: str = "triangular", gamma: float = 0.99994
+        self,
+        min_lr: float,
+        max_lr: float,
+        step_size: int,
+        policy: str = "triangular",
+        gamma: float = 0.99994,
+        step_size_down: int | None = None,
     ) -> None:
         self.min_lr, self.max_lr = _check_bounds(min_lr, max_lr)
         self.step_size = _check_count("step_size", step_size)
@@ -313,22 +361,221 @@ class CyclicalLearningRate(Schedule):
         self.gamma = _check_rate("gamma", gamma)
         if self.gamma > 1:
             raise ValueError(f"gamma must be at most 1, got {gamma}")
+        down = step_size if step_size_down is None else step_size_down
+        self.step_size_down = _check_count("step_size_down", down)
 
-    def __call__(self, step: Any) -> Any:
-        """The rate of a step, float32."""
-        step = tf.cast(step, tf.int32)  # whole cycles are taken off as integers: float32 would lose steps
-        cycle = step // (2 * self.step_size)
-        within = tf.cast(step - cycle * 2 * self.step_size, tf.float32)
-        height = 1 - tf.abs(within / self.step_size - 1)
+    def height(self, step: Any) -> Any:
+        """Where between min_lr (0) and max_lr (1) a step is, float32."""
+        step = tf.cast(step, tf.int64)  # whole cycles are taken off as integers: float32 would lose steps
+        length = self.step_size + self.step_size_down
+        cycle, within = step // length, step % length
+        up, down = tf.cast(within, tf.float32), tf.cast(length - within, tf.float32)
+        height = tf.minimum(up / self.step_size, down / self.step_size_down)
         if self.policy == "triangular2":
             height *= 2.0 ** -tf.cast(cycle, tf.float32)
         elif self.policy == "exp_range":  # gamma itself would be rounded, and the error multiplied by the step
             height *= tf.exp(tf.cast(step, tf.float32) * math.log(self.gamma))
-        return self.min_lr + (self.max_lr - self.min_lr) * height
+        elif self.policy == "sinusoidal":
+            height = tf.sin(math.pi / 2 * height) ** 2
+        elif self.policy == "parabolic":
+            height = 1 - (1 - height) ** 2
+        return height
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        return self.min_lr + (self.max_lr - self.min_lr) * self.height(step)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class OneCycle(_Configured):
+    """One cycle as long as the run, then far below its start (Smith and Topin, 2017, "super-convergence").
+
+    As in fastai and PyTorch: from max_lr / `start_division` up to `max_lr` in the first `warmup` of the `steps`,
+    then down to max_lr / (start_division·`final_division`), along half a cosine or a straight line
+    (`anneal="linear"`). The defaults are PyTorch's and fastai's.
+
+    Step 0 uses max_lr / start_division; the peak is at warmup·steps − 1, between two steps where that is not
+    whole; the last executed step, steps − 1, uses the final rate, and so do all after it. Raises ValueError or
+    TypeError for a value that makes no sense.
+    """
+
+    ANNEALS = ("cosine", "linear")
+
+    def __init__(
+        self,
+        max_lr: float,
+        steps: int,
+        warmup: float = 0.3,
+        start_division: float = 25.0,
+        final_division: float = 1e4,
+        anneal: str = "cosine",
+    ) -> None:
+        self.max_lr = _check_rate("max_lr", max_lr)
+        self.steps = _check_count("steps", steps, least=3)
+        self.warmup = _check_rate("warmup", warmup)
+        if not 1 < self.warmup * self.steps < self.steps:
+            raise ValueError(f"warmup must be below 1 and above one step, 1/{self.steps}, got {warmup}")
+        self.start_division = _check_rate("start_division", start_division)
+        self.final_division = _check_rate("final_division", final_division)
+        for name in ("start_division", "final_division"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        _check_rate("max_lr / (start_division·final_division)", self.max_lr / start_division / final_division)
+        self.anneal = _check_choice("anneal", anneal, self.ANNEALS)
+
+    def height(self, step: Any) -> Any:
+        """Where between the rate at its end (0) and max_lr (1) a step is, float32."""
+        peak = self.warmup * self.steps - 1
+        step = tf.cast(step, tf.int64)
+        done, left = tf.cast(step, tf.float32), tf.cast(self.steps - 1 - step, tf.float32)
+        height = tf.maximum(tf.minimum(done / peak, left / (self.steps - 1 - peak)), 0)
+        return tf.sin(math.pi / 2 * height) ** 2 if self.anneal == "cosine" else height
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        start = self.max_lr / self.start_division
+        low = tf.where(
+            tf.cast(step, tf.float32) < self.warmup * self.steps - 1, start, start / self.final_division
+        )
+        return low + (self.max_lr - low) * self.height(step)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class WarmupStableDecay(_Configured):
+    """Up in a straight line, level, down in a straight line (Hu and others, 2024, MiniCPM, section 4).
+
+    `warmup`, `stable` and `decay` are numbers of steps; the first two may be 0. Step 0 uses `initial_lr` (0: the
+    first batch then only fills the optimizer's averages), steps `warmup` to warmup + stable use `peak_lr`, step
+    warmup + stable + decay and all after it use `final_lr`: the last executed step of such a run is one step
+    above. Raises ValueError or TypeError for a value that makes no sense.
+    """
+
+    def __init__(
+        self,
+        peak_lr: float,
+        *,
+        warmup: int,
+        stable: int,
+        decay: int,
+        initial_lr: float = 0.0,
+        final_lr: float = 0.0,
+    ) -> None:
+        self.peak_lr = _check_rate("peak_lr", peak_lr)
+        self.warmup = _check_count("warmup", warmup, least=0)
+        self.stable = _check_count("stable", stable, least=0)
+        self.decay = _check_count("decay", decay)
+        self.initial_lr = _check_rate("initial_lr", initial_lr, zero=True)
+        self.final_lr = _check_rate("final_lr", final_lr, zero=True)
+        for name in ("initial_lr", "final_lr"):
+            if getattr(self, name) > self.peak_lr:
+                raise ValueError(f"{name} must be at most peak_lr, got {getattr(self, name)} and {peak_lr}")
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        step = tf.cast(step, tf.int64)
+        left = tf.cast(self.warmup + self.stable + self.decay - step, tf.float32)
+        height = tf.clip_by_value(left / self.decay, 0, 1)
+        falling = self.final_lr + (self.peak_lr - self.final_lr) * height
+        rising = self.initial_lr + (self.peak_lr - self.initial_lr) * tf.cast(step, tf.float32) / max(
+            self.warmup, 1
+        )
+        return tf.where(step < self.warmup, rising, falling)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class InverseMomentum(_Configured):
+    """Momentum that falls from `high` to `low` while the rate of `schedule` rises, and back (Smith, 2018).
+
+    high − (high − low)·height of the step, for a CyclicalLearningRate or a OneCycle. 0.85 and 0.95 are fastai's
+    and PyTorch's. For `ScheduledSGD` and `ScheduledAdam`. Raises ValueError or TypeError for a value that makes
+    no sense.
+    """
+
+    def __init__(self, schedule: CyclicalLearningRate | OneCycle, low: float = 0.85, high: float = 0.95) -> None:
+        if not isinstance(schedule, CyclicalLearningRate | OneCycle):
+            raise TypeError(f"schedule must be a CyclicalLearningRate or a OneCycle, got {schedule!r}")
+        self.schedule = schedule
+        self.low, self.high = _check_rate("low", low, zero=True), _check_rate("high", high)
+        if not self.low < self.high < 1:
+            raise ValueError(f"low must be below high, and high below 1, got {low} and {high}")
+
+    def __call__(self, step: Any) -> Any:
+        """The momentum of a step, float32."""
+        return self.high - (self.high - self.low) * self.schedule.height(step)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InverseMomentum:
+        """Made again, with its schedule, from `get_config` or from its serialized form."""
+        return cls(**config | {"schedule": _deserialized(config["schedule"])})
+
+
+def _deserialized(schedule: Any) -> Any:
+    return keras.saving.deserialize_keras_object(schedule) if isinstance(schedule, dict) else schedule
+
+
+def _check_momentum(name: str, schedule: object) -> Schedule:
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"{name} must be a schedule, such as InverseMomentum(OneCycle(...)), got {schedule!r}")
+    return schedule
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class ScheduledSGD(keras.optimizers.SGD):
+    """Keras's SGD, but its `momentum` is a schedule, followed step by step.
+
+    A number that is assigned to Keras's `momentum` during training has no effect: it was compiled in. Other
+    arguments as for SGD. Raises TypeError where `momentum` is no schedule.
+    """
+
+    def __init__(self, learning_rate: Any = 0.01, *, momentum: Schedule, **arguments: Any) -> None:
+        super().__init__(learning_rate, momentum=0.9, **arguments)  # Keras wants to see a number
+        self.momentum = _check_momentum("momentum", momentum)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """SGD's own, without its question whether momentum is zero, which a graph could not answer."""
+        ops = keras.ops
+        velocity = self.momentums[self._get_variable_index(variable)]
+        momentum = ops.cast(self.momentum(self._iterations), variable.dtype)
+        step = ops.multiply(ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype))
+        self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), step))
+        ahead = ops.subtract(ops.multiply(velocity, momentum), step) if self.nesterov else velocity
+        self.assign_add(variable, ahead)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> ScheduledSGD:
+        """Made again, with its schedules."""
+        return super().from_config(config | {"momentum": _deserialized(config["momentum"])}, custom_objects)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class ScheduledAdam(keras.optimizers.Adam):
+    """Keras's Adam, but its `beta_1` is a schedule, followed step by step.
+
+    As in PyTorch, Adam's bias correction uses the present beta_1. Other arguments as for Adam. Raises TypeError
+    where `beta_1` is no schedule.
+    """
+
+    def __init__(self, learning_rate: Any = 0.001, *, beta_1: Schedule, **arguments: Any) -> None:
+        super().__init__(learning_rate, **arguments)
+        self._schedule = _check_momentum("beta_1", beta_1)
+
+    @property
+    def beta_1(self) -> Any:
+        """The value of the present step, which Keras's Adam reads in every update."""
+        return self._schedule(self._iterations)
+
+    @beta_1.setter
+    def beta_1(self, value: float) -> None:
+        """Keras's constructor sets its default; the schedule stays."""
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {name: getattr(self, name) for name in ("min_lr", "max_lr", "step_size", "policy", "gamma")}
+        """Adam's, with the schedule."""
+        return super().get_config() | {"beta_1": self._schedule}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> ScheduledAdam:
+        """Made again, with its schedules."""
+        return super().from_config(config | {"beta_1": _deserialized(config["beta_1"])}, custom_objects)
 
 
 def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.ndarray) -> np.ndarray:
@@ -337,9 +584,10 @@ def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.n
     Evaluated in a compiled graph, one step at a time, as an optimizer does it. Raises ValueError or TypeError
     when `steps` is not a count or an array of integers, or when a rate comes out negative or not finite.
     """
-    numbers_of_steps = np.arange(_check_count("steps", steps)) if np.ndim(steps) == 0 else np.asarray(steps)
-    if numbers_of_steps.dtype.kind not in "iu" or numbers_of_steps.ndim != 1:
-        raise TypeError(f"steps must be a whole number or a one-dimensional array of them, got {steps!r}")
+    if isinstance(steps, numbers.Number):
+        numbers_of_steps = np.arange(_check_count("steps", steps, most=MOST_STEPS))
+    else:
+        numbers_of_steps = _as_array("steps", steps, "iu")
     if numbers_of_steps.size and not 0 <= numbers_of_steps.min() <= numbers_of_steps.max() < 2**31:
         raise ValueError(
             f"steps must be between 0 and 2**31, got {numbers_of_steps.min()} … {numbers_of_steps.max()}"
@@ -649,6 +897,21 @@ class RangeTest:
     stopped: list[str]
     smoothing: float = 0.9
 
+    def __post_init__(self) -> None:
+        """Raise ValueError or TypeError where the fields do not fit together."""
+        self.learning_rates = _as_array("learning_rates", self.learning_rates, "iuf")
+        self.sweeps = _as_array("sweeps", self.sweeps, "iuf", dimensions=2)
+        if not isinstance(self.stopped, list):
+            raise TypeError(f"stopped must be a list with a reason for each sweep, got {self.stopped!r}")
+        if not (np.isfinite(self.learning_rates) & (self.learning_rates > 0)).all():
+            raise ValueError(f"learning_rates must be positive and finite, got {self.learning_rates}")
+        if self.sweeps.shape != (len(self.stopped), len(self.learning_rates)):
+            raise ValueError(
+                f"sweeps must have a row for each of {len(self.stopped)} in stopped and a column for each of "
+                f"{len(self.learning_rates)} learning_rates, got shape {self.sweeps.shape}"
+            )
+        _check_smoothing(self.smoothing)
+
     @property
     def losses(self) -> np.ndarray:
         """The true loss per batch; the median where the test was repeated."""
@@ -724,6 +987,7 @@ class RangeTest:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the test as JSON: finite numbers, and null where a sweep had ended."""
+        _check_path(path)
         content = dataclasses.asdict(self)
         content["learning_rates"] = [float(rate) for rate in self.learning_rates]
         content["sweeps"] = [[float(x) if np.isfinite(x) else None for x in sweep] for sweep in self.sweeps]
@@ -733,14 +997,19 @@ class RangeTest:
     @classmethod
     def load(cls, path: str | os.PathLike) -> RangeTest:
         """Read what `save` wrote. Raises ValueError for a file that is not a stored range test."""
-        with open(path, encoding="utf-8") as file:
+        with open(_check_path(path), encoding="utf-8") as file:
             try:
                 content = json.load(file)
                 rates = np.array(content["learning_rates"], "float32")
                 sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
-                return cls(rates, sweeps, list(content["stopped"]), float(content["smoothing"]))
+                return cls(rates, sweeps, list(content["stopped"]), content["smoothing"])
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"path must name a range test that was saved, got {path!r}: {error}") from error
+
+
+def _check_smoothing(smoothing: object) -> None:
+    if not _check_rate("smoothing", smoothing, zero=True) < 1:
+        raise ValueError(f"smoothing must be below 1, got {smoothing}")
 
 
 def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.ndarray:
@@ -748,10 +1017,9 @@ def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.n
 
     average_i = smoothing·average_{i−1} + (1 − smoothing)·losses_i, divided by 1 − smoothing**(i+1).
     """
-    if not 0 <= _check_rate("smoothing", smoothing, zero=True) < 1:
-        raise ValueError(f"smoothing must be below 1, got {smoothing}")
+    _check_smoothing(smoothing)
     average, averages = 0.0, []
-    for i, loss in enumerate(losses):
+    for i, loss in enumerate(_as_array("losses", losses, "iuf").tolist()):
         average = smoothing * average + (1 - smoothing) * loss
         averages.append(average / (1 - smoothing ** (i + 1)))
     return np.array(averages)
@@ -841,9 +1109,11 @@ def range_test(
     Raises ValueError or TypeError for a value that makes no sense, before any training.
     """
     low, high = _check_bounds(min_lr, max_lr)
-    count, repeats = _check_count("steps", steps, least=2), _check_count("repeats", repeats)
+    count, repeats = _check_count("steps", steps, least=2, most=MOST_STEPS), _check_count("repeats", repeats)
     batch_size, seed = _check_count("batch_size", batch_size), _check_count("seed", seed, least=0)
-    smooth([], smoothing)
+    _check_smoothing(smoothing)
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress must be True or False, got {progress!r}")
     if _check_rate("stop_factor", stop_factor) <= 1:
         raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
     space = {"exponential": np.geomspace, "linear": np.linspace}[_check_choice("sweep", sweep, _SWEEPS)]
@@ -853,25 +1123,26 @@ def range_test(
         raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
     rates = space(low, high, count).astype("float32")
     batches = _any_batches(x, y, sample_weight, batch_size, count, seed)
-    if not model.built:
-        model(keras.utils.unpack_x_y_sample_weight(next(iter(batches(0))))[0])
 
-    sweeps, stopped = np.full((repeats, count), np.nan), []
-    with (
-        _put_back(model) as start_again,
-        tqdm(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80) as bar,
-    ):
-        sweeper = _Sweeper(model, rates)
-        for i, row in enumerate(sweeps):
-            start_again()
-            stopped.append(sweeper.run(batches(i), row, smoothing, stop_factor, bar))
-            if stopped[-1] == "interrupted":
-                break
-    sweeps = sweeps[: len(stopped)]
+    sweeps, stopped = [], []
+    try:
+        if not model.built:
+            model(keras.utils.unpack_x_y_sample_weight(next(iter(batches(0))))[0])
+        with (
+            _put_back(model) as start_again,
+            tqdm(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80) as bar,
+        ):
+            sweeper = _Sweeper(model, rates)
+            while len(stopped) < repeats and "interrupted" not in stopped:
+                start_again()
+                sweeps.append(np.full(count, np.nan))
+                stopped.append(sweeper.run(batches(len(stopped)), sweeps[-1], smoothing, stop_factor, bar))
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        raise ValueError(f"x, y and sample_weight must fit the model and its loss: {error}") from error
     longest = np.isfinite(sweeps).any(axis=0).sum()
     if not longest and "interrupted" not in stopped:
         raise ValueError("x must have at least one batch with a finite loss")
-    return RangeTest(rates[:longest], sweeps[:, :longest], stopped, smoothing)
+    return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)
 
 
 _SWEEPS = ("exponential", "linear")
@@ -884,6 +1155,8 @@ def _any_batches(
     if isinstance(x, types.GeneratorType):
         x = (batch for batch in itertools.cycle(x))  # a generator cannot be rewound: keep what it gave
     if not isinstance(x, tf.data.Dataset | keras.utils.PyDataset | types.GeneratorType):
+        if y is None and sample_weight is not None:
+            raise ValueError("y must be given where sample_weight is")
         parts = (x,) if y is None else (x, y) if sample_weight is None else (x, y, sample_weight)
         arrays = keras.tree.map_structure(_as_tensor, parts)
         lengths = {len(array) for array in keras.tree.flatten(arrays)}
@@ -902,7 +1175,7 @@ def _any_batches(
 
 
 def _as_tensor(array: Any) -> tf.Tensor:
-    array = np.asarray(array) if not tf.is_tensor(array) else array
+    array = array if tf.is_tensor(array) else _as_array("x, y or sample_weight", array)
     if array.ndim == 0:
         raise TypeError(f"x, y and sample_weight must be arrays, got {array!r}")
     is_float = array.dtype in ("float64", tf.float64)
@@ -1051,11 +1324,14 @@ def plot_schedules(
     ax: Axes | None = None,
 ) -> Axes:
     """The rate of each schedule against the step, or against the epoch where `steps_per_epoch` is given."""
+    if not isinstance(schedules, Mapping):
+        raise TypeError(f"schedules must be a dict from label to schedule, got {schedules!r}")
+    per_epoch = 1 if steps_per_epoch is None else _check_count("steps_per_epoch", steps_per_epoch)
+    rates = {label: learning_rates(schedule, steps) for label, schedule in schedules.items()}
     ax = _axes(ax)
-    position = np.arange(_check_count("steps", steps)) / _check_count("steps_per_epoch", steps_per_epoch or 1)
-    for (label, schedule), style in zip(schedules.items(), itertools.cycle(STYLES), strict=False):
-        ax.plot(position, learning_rates(schedule, steps), label=label, **style)
-    ax.set(xlabel="epoch" if steps_per_epoch else "step", ylabel="learning rate")
+    for (label, values), style in zip(rates.items(), itertools.cycle(STYLES), strict=False):
+        ax.plot(np.arange(steps) / per_epoch, values, label=label, **style)
+    ax.set(xlabel="step" if steps_per_epoch is None else "epoch", ylabel="learning rate")
     ax.legend()
     return ax
 

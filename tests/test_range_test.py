@@ -60,6 +60,25 @@ def test_a_fit_after_a_range_test_equals_a_fit_without(name, arrays):
     assert fit(model) == expected
 
 
+def test_mixed_precision_leaves_no_trace_either(arrays):
+    """float16 overflows at the loss scale that it starts with: the scale moves during the test."""
+
+    def fit(test):
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            model = small_model("adam")
+        finally:
+            keras.config.set_dtype_policy("float32")
+        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        if test:
+            result = lr.range_test(model, *arrays, min_lr=1e-4, max_lr=1, steps=30, progress=False)
+            assert np.isfinite(result.losses).all()
+        history = model.fit(*arrays, epochs=2, batch_size=16, verbose=0).history
+        return history, float(model.optimizer.dynamic_scale), int(model.optimizer.iterations)
+
+    assert fit(test=True) == fit(test=False)
+
+
 def test_no_trace_in_a_model_that_was_trained_before(arrays):
     model = small_model("adam")
     model.fit(*arrays, verbose=0)
@@ -253,6 +272,13 @@ def test_repeats_give_a_median_and_a_spread(arrays):
     assert low <= result.suggest("steepest") <= high
 
 
+def test_progress_is_shown_or_not(arrays, capsys):
+    lr.range_test(small_model("sgd"), *arrays, **RATES, steps=10)
+    assert "range test: 100%" in capsys.readouterr().out
+    lr.range_test(small_model("sgd"), *arrays, **RATES, steps=10, progress=False)
+    assert "".join(capsys.readouterr()) == ""
+
+
 def test_smoothing_starts_without_bias():
     np.testing.assert_allclose(lr.smooth([2.0, 2.0, 2.0], 0.9), 2)
     np.testing.assert_allclose(lr.smooth([1.0, 3.0], 0.5), [1, (0.25 * 1 + 0.5 * 3) / 0.75])
@@ -294,6 +320,10 @@ def test_the_plot_shows_points_curve_and_every_rule():
         ({"stop_factor": 0.5}, "stop_factor must be above 1, got 0.5"),
         ({"y": np.zeros(3)}, "x, y and sample_weight must have the same length"),
         ({"x": np.zeros((0, 8)), "y": np.zeros(0)}, "x, y and sample_weight must have the same length"),
+        ({"y": None, "sample_weight": np.ones(70)}, "y must be given where sample_weight is"),
+        ({"x": np.zeros((70, 5))}, "x, y and sample_weight must fit the model and its loss"),
+        ({"y": np.full(70, 9)}, "x, y and sample_weight must fit the model and its loss"),
+        ({"progress": None}, "progress must be True or False, got None"),
         ({"x": 3}, "x, y and sample_weight must be arrays"),
         ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must be compiled"),

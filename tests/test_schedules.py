@@ -1,4 +1,7 @@
-"""Schedules at their boundaries, and over whole runs against formulas written independently in NumPy."""
+"""Schedules at their boundaries, and over whole runs against other packages and formulas in NumPy."""
+
+import json
+import pathlib
 
 import keras
 import numpy as np
@@ -21,6 +24,10 @@ def triangle(step, low, high, size, policy, gamma):
         height = height / 2.0 ** np.minimum(cycle - 1, 1000)
     if policy == "exp_range":
         height = height * gamma**step
+    if policy == "sinusoidal":
+        height = (1 - np.cos(np.pi * height)) / 2
+    if policy == "parabolic":
+        height = 2 * height - height**2
     return low + (high - low) * height
 
 
@@ -93,7 +100,7 @@ def test_cyclical_rates_follow_the_paper(low, factor, size, policy, gamma):
 def test_first_peak_and_last_step(policy):
     size, gamma = 10, 0.99
     rates = lr.learning_rates(lr.CyclicalLearningRate(0.1, 1.0, size, policy, gamma), 4 * size + 1)
-    second_peak = {"triangular": 1, "triangular2": 0.5, "exp_range": gamma**30}[policy]
+    second_peak = {"triangular2": 0.5, "exp_range": gamma**30}.get(policy, 1)
     assert rates[[0, 20, 40]] == pytest.approx(0.1)
     assert rates[10] == pytest.approx(0.1 + 0.9 * (gamma**10 if policy == "exp_range" else 1))
     assert rates[30] == pytest.approx(0.1 + 0.9 * second_peak)
@@ -113,6 +120,82 @@ def test_an_optimizer_brings_its_schedule_back(policy):
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     old, new = (lr.learning_rates(o._learning_rate, 50) for o in (optimizer, again))
     np.testing.assert_array_equal(old, new)
+
+
+REFERENCES = json.loads((pathlib.Path(__file__).parent / "references.json").read_text())
+CYCLIC, ONE = (0.001, 0.1), (0.5, 200)
+OURS = {
+    "CyclicLR triangular": lr.CyclicalLearningRate(*CYCLIC, 23),
+    "CyclicLR triangular, asymmetric": lr.CyclicalLearningRate(*CYCLIC, 7, step_size_down=40),
+    "CyclicLR triangular2": lr.CyclicalLearningRate(*CYCLIC, 23, "triangular2"),
+    "CyclicLR exp_range": lr.CyclicalLearningRate(*CYCLIC, 23, "exp_range", 0.99),
+    "CyclicLR triangular, long": lr.CyclicalLearningRate(*CYCLIC, 23, step_size_down=50),
+    "CyclicLR exp_range, long": lr.CyclicalLearningRate(*CYCLIC, 23, "exp_range", 0.999999),
+    "OneCycleLR cosine": lr.OneCycle(*ONE),
+    "OneCycleLR linear": lr.OneCycle(*ONE, anneal="linear"),
+    "OneCycleLR early, mild": lr.OneCycle(*ONE, 0.11, 4.0, 10.0),
+    "OneCycleLR cosine, long": lr.OneCycle(0.5, 1_000_000),
+    "OneCycleLR linear, long": lr.OneCycle(0.5, 1_000_000, anneal="linear"),
+    "optax warmup, stable, decay": lr.WarmupStableDecay(0.1, warmup=20, stable=100, decay=60),
+    "optax warmup, decay to 0.01": lr.WarmupStableDecay(
+        0.1, warmup=20, stable=0, decay=160, initial_lr=0.02, final_lr=0.01
+    ),
+    "optax sinusoidal": lr.CyclicalLearningRate(*CYCLIC, 23, "sinusoidal"),
+    "optax parabolic": lr.CyclicalLearningRate(*CYCLIC, 23, "parabolic"),
+}
+
+
+def reference(name):
+    """The steps, the rates and the momenta that another package gave, see make_references.py."""
+    stored = REFERENCES[name]
+    steps = stored["first"] + np.arange(len(stored["rates"]))
+    return steps, np.array(stored["rates"]), np.array(stored.get("momenta"), float)
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES.keys() - {"versions"}))
+def test_rates_and_momenta_are_those_of_pytorch_and_optax(name):
+    steps, rates, momenta = reference(name)
+    np.testing.assert_allclose(lr.learning_rates(OURS[name], steps), rates, rtol=2e-6, atol=1e-9)
+    if not name.startswith("optax"):
+        momentum = lr.InverseMomentum(OURS[name])
+        np.testing.assert_allclose(lr.learning_rates(momentum, steps), momenta, rtol=1e-6)
+
+
+def test_one_cycle_first_peak_and_last_step():
+    schedule = lr.OneCycle(1.0, 100)
+    rates = lr.learning_rates(schedule, 150)
+    assert rates[0] == np.float32(1 / 25)
+    assert rates[29] == rates.max() == 1
+    assert rates[98] > rates[99] == np.float32(1 / 25e4)
+    np.testing.assert_array_equal(rates[100:], rates[99])
+    assert (np.diff(rates[:30]) > 0).all() and (np.diff(rates[29:100]) < 0).all()
+
+
+def test_warmup_stable_decay_first_peak_and_last_step():
+    rates = lr.learning_rates(lr.WarmupStableDecay(1.0, warmup=4, stable=3, decay=5, final_lr=0.5), 20)
+    np.testing.assert_allclose(rates[:5], [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_array_equal(rates[4:8], 1)
+    np.testing.assert_allclose(rates[8:13], [0.9, 0.8, 0.7, 0.6, 0.5])
+    np.testing.assert_array_equal(rates[12:], 0.5)
+    at_once = lr.WarmupStableDecay(1.0, warmup=0, stable=0, decay=4)
+    np.testing.assert_allclose(lr.learning_rates(at_once, 5), [1, 0.75, 0.5, 0.25, 0])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_step_alone_gives_what_it_gives_in_a_compiled_graph(name):
+    steps, _, _ = reference(name)
+    eager = [float(OURS[name](int(step))) for step in steps[::20]]
+    np.testing.assert_allclose(eager, lr.learning_rates(OURS[name], steps[::20]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_schedule_comes_back_from_its_configuration(name):
+    stored = json.loads(json.dumps(keras.optimizers.schedules.serialize(OURS[name])))
+    again = keras.optimizers.schedules.deserialize(stored)
+    assert type(again) is type(OURS[name])
+    assert (
+        again.get_config() == OURS[name].get_config() == type(again).from_config(again.get_config()).get_config()
+    )
 
 
 def test_learning_rates_takes_a_fixed_rate_a_count_and_an_array():
@@ -147,6 +230,25 @@ def test_learning_rates_takes_a_fixed_rate_a_count_and_an_array():
             "policy must be one of triangular, .* got 'square'",
         ),
         (lambda: lr.CyclicalLearningRate(0.01, 0.1, 5, gamma=1.1), "gamma must be at most 1, got 1.1"),
+        (lambda: lr.CyclicalLearningRate(0.01, 0.1, 5, step_size_down=0), "step_size_down must be at least 1"),
+        (lambda: lr.OneCycle(0.1, 2), "steps must be at least 3"),
+        (lambda: lr.OneCycle(0.1, 100, 0.01), "warmup must be below 1 and above one step, 1/100, got 0.01"),
+        (lambda: lr.OneCycle(0.1, 100, 1.0), "warmup must be below 1"),
+        (lambda: lr.OneCycle(0.1, 100, start_division=0.5), "start_division must be at least 1, got 0.5"),
+        (lambda: lr.OneCycle(0.1, 100, final_division=1e39), "final_division must fit into float32"),
+        (lambda: lr.OneCycle(0.1, 100, anneal="cos"), "anneal must be one of cosine, linear, got 'cos'"),
+        (
+            lambda: lr.WarmupStableDecay(0.1, warmup=-1, stable=1, decay=1),
+            "warmup must be at least 0 and at most",
+        ),
+        (
+            lambda: lr.WarmupStableDecay(0.1, warmup=1, stable=1, decay=1, final_lr=0.2),
+            "final_lr must be at most peak_lr, got 0.2 and 0.1",
+        ),
+        (lambda: lr.InverseMomentum(0.1), "schedule must be a CyclicalLearningRate or a OneCycle, got 0.1"),
+        (lambda: lr.InverseMomentum(lr.OneCycle(0.1, 9), 0.9, 0.8), "low must be below high, .* got 0.9 and 0.8"),
+        (lambda: lr.ScheduledSGD(0.1, momentum=0.9), "momentum must be a schedule, such as .* got 0.9"),
+        (lambda: lr.ScheduledAdam(0.1, beta_1=0.9), "beta_1 must be a schedule, such as .* got 0.9"),
         (lambda: lr.learning_rates(0.1, 0), "steps must be at least 1"),
         (lambda: lr.learning_rates(0.1, np.array([0.5])), "steps must be a whole number or"),
         (lambda: lr.learning_rates(0.1, np.array([-1])), "steps must be between 0 and"),

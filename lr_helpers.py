@@ -1137,8 +1137,9 @@ def range_test(
                 start_again()
                 sweeps.append(np.full(count, np.nan))
                 stopped.append(sweeper.run(batches(len(stopped)), sweeps[-1], smoothing, stop_factor, bar))
+            del sweeper  # what it has traced is then collected
     except (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-        raise ValueError(f"x, y and sample_weight must fit the model and its loss: {error}") from error
+        raise ValueError(f"model must be able to train on x, y and sample_weight: {error}") from error
     longest = np.isfinite(sweeps).any(axis=0).sum()
     if not longest and "interrupted" not in stopped:
         raise ValueError("x must have at least one batch with a finite loss")
@@ -1189,8 +1190,6 @@ def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
     rng = random.getstate(), np.random.get_state()  # noqa: NPY002 - data that augments itself may use it
     again, rest = [*model.weights, *model.optimizer.variables], [*model.variables, *model.metrics_variables]
     again_values, rest_values = _values(again), _values(rest)
-    names = ("train_function", "steps_per_execution")
-    attributes = {name: getattr(model, name) for name in names}
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     rate = optimizer._learning_rate  # the public setter would drop the variable or the schedule
 
@@ -1198,6 +1197,7 @@ def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
         for variable, value in zip(again, again_values, strict=True):
             variable.assign(value)
 
+    gc.freeze()  # what there is already need not be searched for garbage, which would take a quarter of a second
     try:
         yield start_again
     finally:
@@ -1206,10 +1206,9 @@ def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
         for variable, value in zip(rest, rest_values, strict=True):
             variable.assign(value)
         optimizer._learning_rate = rate
-        for name, value in attributes.items():
-            setattr(model, name, value)
-        model.__dict__.pop("train_step", None)
-        gc.collect()  # the traced sweep refers to itself: each would leave some 7 MB behind
+        model.__dict__.pop("compute_metrics", None)
+        gc.collect()  # the traced sweep refers to itself: each would leave some 4 MB behind
+        gc.unfreeze()
         random.setstate(rng[0])
         np.random.set_state(rng[1])  # noqa: NPY002
 
@@ -1218,36 +1217,41 @@ class _Sweeper:
     """The model's own training step, at the rates of the sweep, with the loss of each batch written down."""
 
     def __init__(self, model: keras.Model, rates: np.ndarray) -> None:
-        self.model, self.rates = model, rates
         self.step = tf.Variable(0, trainable=False)
         self.losses = tf.Variable(np.zeros(len(rates), "float32"), trainable=False)
-        rate, table, train_step = tf.Variable(rates[0], trainable=False), tf.constant(rates), model.train_step
+        rate, table = tf.Variable(rates[0], trainable=False), tf.constant(rates)
         optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         optimizer._learning_rate = lambda: rate
+        # Only the loss is read. Metrics would cost time in every step, and a second trace where they are new.
+        model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in model.metrics if m.name == "loss"}
 
-        def noted_step(batch: Any) -> dict[str, Any]:
+        @tf.autograph.experimental.do_not_convert
+        def noted_step(iterator: Any) -> None:
             rate.assign(table[self.step])
             for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
                 metric.reset_state()
-            logs = train_step(batch)
+            logs = model.train_step(next(iterator))
+            if "loss" not in logs:
+                raise ValueError(f"model.train_step must return a dict with 'loss', got {', '.join(logs)}")
             self.losses.scatter_nd_update([[self.step]], [tf.cast(logs["loss"], tf.float32)])
             self.step.assign_add(1)
-            return logs
 
-        model.train_step = noted_step
-        # As in `train`: several steps to an execution. At most so many run in vain after the loss explodes.
-        model.steps_per_execution = min(len(rates), 20)
-        model.train_function = None
-        model.make_train_function()
+        def steps(iterator: Any, count: tf.Tensor) -> None:
+            for _ in tf.range(count):
+                noted_step(iterator)
+
+        # Keras's own loop over several steps would trace the training step twice, which takes half a second each.
+        self.steps = steps if model.run_eagerly else tf.function(steps)
 
     def run(self, batches: tf.data.Dataset, row: np.ndarray, smoothing: float, factor: float, bar: tqdm) -> str:
         """Fill the row with losses; return why it ended."""
         self.step.assign(0)
-        iterator = iter(batches.take(len(row)))
+        iterator = iter(batches)
         done = 0
         try:
             while done < len(row):
-                self.model.train_function(iterator)
+                # At most so many steps are made in vain after the loss explodes.
+                self.steps(iterator, tf.constant(min(20, len(row) - done)))
                 new = int(self.step)
                 row[done:new] = self.losses.numpy()[done:new]
                 bar.update(new - done)
@@ -1257,7 +1261,7 @@ class _Sweeper:
                     row[end:] = np.nan
                     bar.update(len(row) - done)
                     return reason
-        except StopIteration:  # the data had no batch at all
+        except (StopIteration, tf.errors.OutOfRangeError):  # the data had no batch at all
             return "complete"
         except KeyboardInterrupt:
             row[done:] = np.nan

@@ -1,6 +1,7 @@
-"""Speed and memory, ours beside the article's own code. Run by hand, on an idle machine:
+"""Speed and memory, beside the article's own code and a published range test. Run by hand, on an idle machine:
 
-python tests/benchmark.py            # digits, and every notebook; about 15 minutes
+pip install --no-deps keras-lr-finder==0.1
+python tests/benchmark.py            # digits, and every notebook; about 20 minutes
 python tests/benchmark.py mnist      # the same on MNIST, without the notebooks; needs LR_MNIST_NPZ
 
 The two sides of a ratio alternate in one process. `fit` and `range_test` trace a training step each time;
@@ -11,10 +12,14 @@ asserted: machines differ, and a shared one differs from minute to minute.
 import contextlib
 import gc
 import io
+import os
 import pathlib
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+import types
 
 import nbformat
 from nbclient import NotebookClient
@@ -25,12 +30,17 @@ import lr_helpers as lr  # noqa: E402 - the path comes first
 
 keras = lr.keras
 
-LIMITS = {"train": {"digits": 0.65, "mnist": 1.0}, "range test": {"digits": 1.1, "mnist": 1.1}}
+LIMITS = {
+    "train": {"digits": 0.65, "mnist": 1.0},
+    "range test": {"digits": 1.1, "mnist": 1.1},
+    "finder": {"digits": 0.7, "mnist": 1.0},
+    "cycle": {"digits": 0.7, "mnist": None},
+}
 EPOCHS = {"digits": 25, "mnist": 3}
 SWEEP_EPOCHS = {"digits": 5, "mnist": 1}
 
 
-def article_fit(data, epochs, validate):
+def article_fit(data, epochs, validate, optimizer=None, callbacks=()):
     """The article's model code and `fit` call, on our arrays; returns the seconds that `fit` took."""
     layers = keras.layers
     model = keras.Sequential()
@@ -45,14 +55,22 @@ def article_fit(data, epochs, validate):
     model.add(layers.Dense(256, activation="relu"))
     model.add(layers.Dense(10, activation="softmax"))
     model.compile(
-        loss=keras.losses.categorical_crossentropy, optimizer=keras.optimizers.Adam(0.001), metrics=["accuracy"]
+        loss=keras.losses.categorical_crossentropy,
+        optimizer=optimizer or keras.optimizers.Adam(0.001),
+        metrics=["accuracy"],
     )
     y_train, y_val = (keras.utils.to_categorical(y, 10) for y in (data.y_train, data.y_val))
     batch_size, validation = lr.BATCH_SIZES[data.name], (data.x_val, y_val) if validate else None
     start = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):  # verbose=1, as in the article
         model.fit(
-            data.x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=1, validation_data=validation
+            data.x_train,
+            y_train,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=1,
+            validation_data=validation,
+            callbacks=list(callbacks),
         )
     return time.perf_counter() - start
 
@@ -63,13 +81,85 @@ def our_train(data):
     return time.perf_counter() - start
 
 
-def our_range_test(data, steps):
+SWEEP = {"min_lr": 1e-6, "max_lr": 1e-3}  # nothing explodes, so that both sides make all steps
+
+
+def compiled():
     model = lr.build_cnn()
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    arguments = {"min_lr": 1e-6, "max_lr": 1e-3, "steps": steps, "batch_size": lr.BATCH_SIZES[data.name]}
+    return model
+
+
+def our_range_test(data, steps):
+    model = compiled()
     start = time.perf_counter()
-    lr.range_test(model, data.x_train, data.y_train, progress=False, **arguments)
+    batch_size = lr.BATCH_SIZES[data.name]
+    lr.range_test(model, data.x_train, data.y_train, **SWEEP, steps=steps, batch_size=batch_size, progress=False)
     return time.perf_counter() - start
+
+
+def published_range_test(data, epochs):
+    """keras-lr-finder 0.1 as it is, but for two names that Keras 3 has changed: `lr` and the weights' file."""
+    from keras_lr_finder import lr_finder
+
+    keras.optimizers.Optimizer.lr = property(lambda optimizer: optimizer.learning_rate)
+    lr_finder.K = types.SimpleNamespace(get_value=float, set_value=lambda variable, value: variable.assign(value))
+    model = compiled()
+    save, load = model.save_weights, model.load_weights
+    model.save_weights, model.load_weights = lambda _: save("tmp.weights.h5"), lambda _: load("tmp.weights.h5")
+    finder, arguments = lr_finder.LRFinder(model), (data.x_train, data.y_train, SWEEP["min_lr"], SWEEP["max_lr"])
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            finder.find(*arguments, batch_size=lr.BATCH_SIZES[data.name], epochs=epochs)
+        seconds = time.perf_counter() - start
+    assert len(finder.losses) == epochs * data.steps_per_epoch()
+    return seconds
+
+
+def cycle(data):
+    return lr.CyclicalLearningRate(0.03, 0.15, 2 * data.steps_per_epoch())
+
+
+def our_cycle(data):
+    """The schedule object, in `train`."""
+    start = time.perf_counter()
+    optimizer = keras.optimizers.SGD(cycle(data))
+    lr.train(lr.Experiment("cycle", optimizer, dataset=data.name, epochs=EPOCHS[data.name]))
+    return time.perf_counter() - start
+
+
+def callback_cycle(data):
+    """The same rates, set before every batch by a callback in a plain `fit`."""
+    optimizer, epochs = keras.optimizers.SGD(0.03), EPOCHS[data.name]
+    rates = iter(lr.learning_rates(cycle(data), epochs * data.steps_per_epoch()).tolist())
+
+    def set_rate(batch, logs):
+        optimizer.learning_rate = next(rates)
+
+    return article_fit(
+        data, epochs, True, optimizer, [keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)]
+    )
+
+
+# Linux. The resource module would count what the parent process had when it started this one.
+PEAK = "print(int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) * 1024 / 1e9)"
+
+
+def peak(name, side):
+    """Peak memory in GB of a process of its own that fits, or makes a range test, and nothing else."""
+    command = [sys.executable, __file__, "peak", name, side]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout)
+
+
+def measure_peak(name, side):
+    data = lr.load_dataset(name)
+    if side == "range test":
+        our_range_test(data, SWEEP_EPOCHS[name] * data.steps_per_epoch())
+    else:
+        arguments = {"batch_size": lr.BATCH_SIZES[name], "epochs": SWEEP_EPOCHS[name], "verbose": 0}
+        compiled().fit(data.x_train, data.y_train, **arguments)
+    exec(PEAK)
 
 
 def timed_alone(side):
@@ -82,27 +172,23 @@ def row(name, ours, theirs, limit, pairs=5):
     ratios = [a / b for a, b in seconds]
     medians = (statistics.median(side) for side in zip(*seconds, strict=True))
     print(f"{name:22}" + "".join(f"{median:8.1f} s" for median in medians), end="")
-    print(
-        f"   ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f}), limit {limit}",
-        flush=True,
-    )
+    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
+    print(f"   ratio {spread}" + (f", limit {limit}" if limit else ""), flush=True)
 
 
 def notebook_row(path):
     nb = nbformat.read(path, as_version=4)
-    source = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    nb.cells.append(nbformat.v4.new_code_cell(source))
+    nb.cells.append(nbformat.v4.new_code_cell(PEAK))
     start = time.perf_counter()
     NotebookClient(nb, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     seconds = time.perf_counter() - start
-    peak = int(nb.cells[-1].outputs[0].text) * 1024 / 1e9
-    print(f"{path.stem:32} {seconds:6.1f} s   peak {peak:.2f} GB", flush=True)
+    print(f"{path.stem:32} {seconds:6.1f} s   peak {float(nb.cells[-1].outputs[0].text):.2f} GB", flush=True)
     return seconds
 
 
 def main(name="digits"):
     data = lr.load_dataset(name)
-    print(f"on {name:19} {'ours':>9} {'article':>9}")
+    print(f"on {name:19} {'ours':>9} {'theirs':>9}")
     epochs, sweep_epochs = EPOCHS[name], SWEEP_EPOCHS[name]
     steps = sweep_epochs * data.steps_per_epoch()
     row(
@@ -117,9 +203,21 @@ def main(name="digits"):
         lambda: article_fit(data, sweep_epochs, False),
         LIMITS["range test"][name],
     )
+    row(
+        "range test, finder",
+        lambda: our_range_test(data, steps),
+        lambda: published_range_test(data, sweep_epochs),
+        LIMITS["finder"][name],
+    )
+    row("cycle, callback", lambda: our_cycle(data), lambda: callback_cycle(data), LIMITS["cycle"][name])
+    for side in ("range test", "fit"):
+        print(f"peak memory, {side:14} {peak(name, side):.2f} GB", flush=True)
     if name == "digits":
         print(f"all notebooks: {sum(map(notebook_row, sorted((ROOT / 'notebooks').glob('*.ipynb')))):.0f} s")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["peak"]:
+        measure_peak(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])

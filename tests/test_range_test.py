@@ -169,6 +169,47 @@ def test_dicts_several_outputs_and_a_model_that_is_not_built(arrays):
     assert len(lr.range_test(unbuilt, x, y, steps=10, **RATES, progress=False).losses) == 10
 
 
+class OwnStep(keras.Model):
+    """Trains in its own way, and tracks its own loss."""
+
+    def __init__(self, name_of_loss="loss"):
+        super().__init__()
+        self.layer, self.name_of_loss = keras.layers.Dense(1), name_of_loss
+        self.tracker = keras.metrics.Mean(name="tracked")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def call(self, x):
+        return self.layer(x)
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(data[0]) - tf.cast(data[1][:, None], tf.float32)) ** 2)
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        self.tracker.update_state(loss)
+        return {self.name_of_loss: self.tracker.result()}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_model_with_its_own_train_step(eager, arrays):
+    x, y = arrays
+    model = OwnStep()
+    model.compile(keras.optimizers.SGD(), run_eagerly=eager)
+    result = lr.range_test(model, x, y, steps=8, batch_size=70, min_lr=1e-6, max_lr=1e-4, progress=False)
+    by_hand = np.mean((model.predict(x, verbose=0) - y[:, None]) ** 2)
+    np.testing.assert_allclose(result.losses[0], by_hand, rtol=1e-5)  # one batch, weights as before
+    assert not {"train_step", "compute_metrics"} & vars(model).keys()
+
+
+def test_a_train_step_without_a_loss_is_named(arrays):
+    model = OwnStep(name_of_loss="error")
+    model.compile("sgd")
+    with pytest.raises(ValueError, match=r"model\.train_step must return a dict with 'loss', got error"):
+        lr.range_test(model, *arrays, steps=8, **RATES, progress=False)
+
+
 def test_it_stops_when_the_loss_explodes_or_is_no_number(arrays):
     x, y = arrays
     model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(1)])
@@ -258,6 +299,35 @@ def test_a_curve_without_an_answer_says_why(losses, reason):
     assert reason in result.why("valley")
 
 
+def longest_fall(losses):
+    """All pairs, as fastai's `valley` counts them: the longest series of ever lower losses, gaps allowed."""
+    best = []
+    for i, loss in enumerate(losses):
+        best.append(1 + max([best[j] for j in range(i) if losses[j] > loss], default=0))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_valley_and_slide_follow_fastai(seed):
+    """Written again from fastai's `callback/schedule.py`, on noisy curves."""
+    losses = valley_curve() + 0.01 * np.random.default_rng(seed).normal(size=100)
+    result, kept = curve(losses, 1e-4, 1e2), losses[10:]
+    rates = result.learning_rates[10:]
+    length = longest_fall(kept[: kept.argmin() + 1])
+    end, n = int(np.argmax(length)), max(length)
+    section = n / 3
+    assert result.suggest("valley") == pytest.approx(rates[end - n + int(section) + int(section / 2)])
+    slope, right = np.gradient(kept), -1
+    left = right - 15
+    answer = rates[left]
+    while left >= -len(kept) and abs(slope[right] - slope[left]) > 0.005:
+        answer, left, right = rates[left], left - 1, right - 1
+    if answer <= rates[kept.argmin()]:
+        assert result.suggest("slide") == pytest.approx(answer)
+    else:
+        assert result.suggest("slide") is None
+
+
 def test_an_explosion_at_the_end_does_not_hide_the_answer():
     losses = np.concatenate([valley_curve()[:70], [5.0, 50.0, 500.0, np.nan]])
     assert curve(losses).suggest("steepest") is not None
@@ -321,8 +391,8 @@ def test_the_plot_shows_points_curve_and_every_rule():
         ({"y": np.zeros(3)}, "x, y and sample_weight must have the same length"),
         ({"x": np.zeros((0, 8)), "y": np.zeros(0)}, "x, y and sample_weight must have the same length"),
         ({"y": None, "sample_weight": np.ones(70)}, "y must be given where sample_weight is"),
-        ({"x": np.zeros((70, 5))}, "x, y and sample_weight must fit the model and its loss"),
-        ({"y": np.full(70, 9)}, "x, y and sample_weight must fit the model and its loss"),
+        ({"x": np.zeros((70, 5))}, "model must be able to train on x, y and sample_weight"),
+        ({"y": np.full(70, 9)}, "model must be able to train on x, y and sample_weight"),
         ({"progress": None}, "progress must be True or False, got None"),
         ({"x": 3}, "x, y and sample_weight must be arrays"),
         ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),

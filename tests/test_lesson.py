@@ -58,10 +58,10 @@ def test_spread_shows_median_and_range():
 def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
     shown = []
     monkeypatch.setattr(lesson, "display", lambda figure, metadata: shown.append(metadata))
-    _, ax = plt.subplots()
+    figure, ax = plt.subplots()
     lesson.show(ax, "a falling line")
     assert shown == [{"image/png": {"alt": "a falling line"}}]
-    assert not plt.get_fignums()
+    assert not plt.fignum_exists(figure.number)
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ def test_learning_rates_takes_a_fixed_rate_a_count_and_an_array():
         (lambda: lr.ScheduledSGD(0.1, momentum=0.9), "momentum must be a schedule, such as .* got 0.9"),
         (lambda: lr.ScheduledAdam(0.1, beta_1=0.9), "beta_1 must be a schedule, such as .* got 0.9"),
         (lambda: lr.learning_rates(0.1, 0), "steps must be at least 1"),
-        (lambda: lr.learning_rates(0.1, np.array([0.5])), "steps must be a whole number or"),
+        (lambda: lr.learning_rates(0.1, np.array([0.5])), "steps must be an array of whole numbers"),
         (lambda: lr.learning_rates(0.1, np.array([-1])), "steps must be between 0 and"),
         (lambda: lr.learning_rates("fast", 5), "schedule must be a number, got 'fast'"),
     ],

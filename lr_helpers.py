@@ -67,7 +67,7 @@ tf.get_logger().setLevel("ERROR")
 
 
 MOST_STEPS = 10_000_000  # of a table of rates: 40 MB
-FLOAT32 = types.SimpleNamespace(tiny=2.0**-126, max=(2 - 2.0**-23) * 2.0**127)  # normal numbers
+SMALLEST, LARGEST = float(np.finfo("float32").tiny), float(np.finfo("float32").max)
 
 
 def _check_rate(name: str, value: object, *, zero: bool = False) -> float:
@@ -80,7 +80,7 @@ def _check_rate(name: str, value: object, *, zero: bool = False) -> float:
         number = math.inf
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
         raise ValueError(f"{name} must be {'zero or more' if zero else 'positive'} and finite, got {value!r}")
-    if number > 0 and not FLOAT32.tiny <= number <= FLOAT32.max:
+    if number > 0 and not SMALLEST <= number <= LARGEST:
         raise ValueError(f"{name} must fit into float32, the precision of Keras, got {value!r}")
     return number
 
@@ -482,6 +482,16 @@ class WarmupStableDecay(_Configured):
         return tf.where(step < self.warmup, rising, falling)
 
 
+def _as_schedule(name: str, schedule: Any, kinds: Any = Schedule) -> Any:
+    """A schedule of these kinds, made again where Keras hands over its serialized form."""
+    if isinstance(schedule, dict) and "class_name" in schedule:
+        schedule = keras.saving.deserialize_keras_object(schedule)
+    if not isinstance(schedule, kinds):
+        such = "a CyclicalLearningRate or a OneCycle" if kinds is not Schedule else "a schedule, not a number"
+        raise TypeError(f"{name} must be {such}, got {schedule!r}")
+    return schedule
+
+
 @keras.saving.register_keras_serializable(package="lr_helpers")
 class InverseMomentum(_Configured):
     """Momentum that falls from `high` to `low` while the rate of `schedule` rises, and back (Smith, 2018).
@@ -492,9 +502,7 @@ class InverseMomentum(_Configured):
     """
 
     def __init__(self, schedule: CyclicalLearningRate | OneCycle, low: float = 0.85, high: float = 0.95) -> None:
-        if not isinstance(schedule, CyclicalLearningRate | OneCycle):
-            raise TypeError(f"schedule must be a CyclicalLearningRate or a OneCycle, got {schedule!r}")
-        self.schedule = schedule
+        self.schedule = _as_schedule("schedule", schedule, CyclicalLearningRate | OneCycle)
         self.low, self.high = _check_rate("low", low, zero=True), _check_rate("high", high)
         if not self.low < self.high < 1:
             raise ValueError(f"low must be below high, and high below 1, got {low} and {high}")
@@ -502,21 +510,6 @@ class InverseMomentum(_Configured):
     def __call__(self, step: Any) -> Any:
         """The momentum of a step, float32."""
         return self.high - (self.high - self.low) * self.schedule.height(step)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InverseMomentum:
-        """Made again, with its schedule, from `get_config` or from its serialized form."""
-        return cls(**config | {"schedule": _deserialized(config["schedule"])})
-
-
-def _deserialized(schedule: Any) -> Any:
-    return keras.saving.deserialize_keras_object(schedule) if isinstance(schedule, dict) else schedule
-
-
-def _check_momentum(name: str, schedule: object) -> Schedule:
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"{name} must be a schedule, such as InverseMomentum(OneCycle(...)), got {schedule!r}")
-    return schedule
 
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
@@ -529,7 +522,7 @@ class ScheduledSGD(keras.optimizers.SGD):
 
     def __init__(self, learning_rate: Any = 0.01, *, momentum: Schedule, **arguments: Any) -> None:
         super().__init__(learning_rate, momentum=0.9, **arguments)  # Keras wants to see a number
-        self.momentum = _check_momentum("momentum", momentum)
+        self.momentum = _as_schedule("momentum", momentum)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """SGD's own, without its question whether momentum is zero, which a graph could not answer."""
@@ -540,11 +533,6 @@ class ScheduledSGD(keras.optimizers.SGD):
         self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), step))
         ahead = ops.subtract(ops.multiply(velocity, momentum), step) if self.nesterov else velocity
         self.assign_add(variable, ahead)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> ScheduledSGD:
-        """Made again, with its schedules."""
-        return super().from_config(config | {"momentum": _deserialized(config["momentum"])}, custom_objects)
 
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
@@ -557,7 +545,7 @@ class ScheduledAdam(keras.optimizers.Adam):
 
     def __init__(self, learning_rate: Any = 0.001, *, beta_1: Schedule, **arguments: Any) -> None:
         super().__init__(learning_rate, **arguments)
-        self._schedule = _check_momentum("beta_1", beta_1)
+        self._schedule = _as_schedule("beta_1", beta_1)
 
     @property
     def beta_1(self) -> Any:
@@ -571,11 +559,6 @@ class ScheduledAdam(keras.optimizers.Adam):
     def get_config(self) -> dict[str, Any]:
         """Adam's, with the schedule."""
         return super().get_config() | {"beta_1": self._schedule}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> ScheduledAdam:
-        """Made again, with its schedules."""
-        return super().from_config(config | {"beta_1": _deserialized(config["beta_1"])}, custom_objects)
 
 
 def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.ndarray) -> np.ndarray:

@@ -392,7 +392,7 @@ class OneCycle(_Configured):
 
     As in fastai and PyTorch: from max_lr / `start_division` up to `max_lr` in the first `warmup` of the `steps`,
     then down to max_lr / (start_division·`final_division`), along half a cosine or a straight line
-    (`anneal="linear"`). The defaults are PyTorch's and fastai's.
+    (`anneal="linear"`). The defaults are PyTorch's.
 
     Step 0 uses max_lr / start_division; the peak is at warmup·steps − 1, between two steps where that is not
     whole; the last executed step, steps − 1, uses the final rate, and so do all after it. Raises ValueError or
@@ -1089,7 +1089,8 @@ def range_test(
     button ends the test and returns what there is. Not undone: a generator's batches are used up, and a
     shuffling tf.data.Dataset has moved on to its next order.
 
-    Raises ValueError or TypeError for a value that makes no sense, before any training.
+    Raises ValueError or TypeError for a value that makes no sense, before any training, and ValueError where the
+    model cannot train on the data.
     """
     low, high = _check_bounds(min_lr, max_lr)
     count, repeats = _check_count("steps", steps, least=2, most=MOST_STEPS), _check_count("repeats", repeats)

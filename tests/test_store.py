@@ -1,0 +1,425 @@
+"""Many runs: several processes, a store that resumes, a cluster, and what can go wrong with each of them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+import psutil
+import pytest
+
+import lr_helpers as lr
+
+SGD = keras.optimizers.SGD
+KEYS = ["experiment", "history", "test_loss", "test_accuracy", "seconds", "environment", "status"]
+ROOT = Path(lr.__file__).parent
+
+
+def quick(rate=0.05, seed=0, label=None, **changes):
+    """Three steps an epoch: most of the time is start-up."""
+    settings = {"epochs": 1, "batch_size": 400} | changes
+    return lr.Experiment(label or f"SGD {rate}", SGD(rate), seed=seed, **settings)
+
+
+def study(epochs=1):
+    schedule = lr.linear_decay(0.1, epochs=2, steps_per_epoch=3)
+    decay = lr.Experiment("decay", SGD(schedule, momentum=0.9), epochs=2, batch_size=400)
+    return [quick(0.05), decay, *(quick(rate, seed, epochs=epochs) for rate in (0.1, 0.2) for seed in (0, 1))]
+
+
+def results(runs):
+    return [(run.experiment, run.history, run.test_loss, run.test_accuracy, run.status) for run in runs]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return lr.run_all(study())
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The experiments that are trained in this process, in order."""
+    seen, train = [], lr.train
+    monkeypatch.setattr(lr, "train", lambda experiment: seen.append(experiment) or train(experiment))
+    return seen
+
+
+def lines(store):
+    return [json.loads(line) for line in store.read_text().splitlines()]
+
+
+def after_the_first_run(monkeypatch, act):
+    """Do something as soon as the progress bar has moved for the first time."""
+    moves, update = [], lr.tqdm.update
+
+    def watched(bar, n=1):
+        update(bar, n)
+        moves.append(n)
+        if len(moves) == 1:
+            act()
+
+    monkeypatch.setattr(lr.tqdm, "update", watched)
+
+
+# Several processes -------------------------------------------------------------------------------------
+
+
+def test_two_processes_give_the_same_runs_in_the_same_order(alone, capsys):
+    both = lr.run_all(study(), n_jobs=2)
+    assert results(both) == results(alone)
+    for one, other in zip(alone, both, strict=True):
+        np.testing.assert_array_equal(one.learning_rates, other.learning_rates)
+    assert f"{len(both)}/{len(both)}" in capsys.readouterr().out
+
+
+def test_processes_share_the_cores():
+    with lr._worker_threads(2):
+        threads = [os.environ[f"TF_NUM_{kind}_THREADS"] for kind in ("INTRAOP", "INTEROP")]
+    assert threads == [str(lr._threads()), str(max(1, joblib.cpu_count() // 2))]
+    assert "TF_NUM_INTEROP_THREADS" not in os.environ
+
+
+def test_numbers_do_not_depend_on_the_number_of_cores(alone):
+    """On one core as on all: TensorFlow splits no operation."""
+    code = "import lr_helpers as lr, test_store; print(lr.run_all(test_store.study())[1].history['loss'])"
+    first = psutil.Process().cpu_affinity()[:1] if hasattr(psutil.Process, "cpu_affinity") else None
+    found = subprocess.run(
+        [sys.executable, "-c", f"import psutil; psutil.Process().cpu_affinity({first}); {code}"],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert found.splitlines()[-1] == str(alone[1].history["loss"])
+
+
+@pytest.mark.parametrize(
+    "before, threads",
+    [("import keras", 1), ("import tensorflow as tf; tf.zeros(1)", joblib.cpu_count()), ("", 3)],
+    ids=["by default", "TensorFlow at work already", "variable"],
+)
+def test_threads_are_one_unless_the_project_says_otherwise(before, threads):
+    variables = {"TF_NUM_INTRAOP_THREADS": "3"} if threads == 3 else {}
+    process = started(["-c", f"{before}\nimport lr_helpers; print(lr_helpers._threads())"], env=variables)
+    assert process.communicate()[0].split()[-1] == str(threads)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_gives_every_result(tmp_path):
+    """README's own lines, in a process of their own: the upload loads the module anew."""
+    store = ROOT / "runs.jsonl"
+    assert not store.exists()
+    (block,) = re.findall(r"```python\n(import joblib, keras\n.*?)```", (ROOT / "README.md").read_text(), re.S)
+    script = tmp_path / "study.py"
+    script.write_text(block)
+    process = started([script], cwd=ROOT)
+    try:
+        wait_for_lines(store, 1, process)
+        workers = [
+            child for child in psutil.Process(process.pid).children() if "spawn_main" in str(child.cmdline())
+        ]
+        assert len(workers) == 2
+        workers[0].kill()
+        output = process.communicate()[0]
+        assert process.returncode == 0, output
+        assert "Restarting worker" in output
+        runs = lr.load_runs(store)
+    finally:
+        store.unlink(missing_ok=True)
+    assert len(runs) == int(output.split()[-2]) == 4
+    in_order = sorted((run.experiment for run in runs), key=lambda experiment: (experiment.label, experiment.seed))
+    here = {(run.label, run.experiment.seed): run.history for run in lr.run_all(in_order)}
+    assert {(run.label, run.experiment.seed): run.history for run in runs} == here
+
+
+# The store ---------------------------------------------------------------------------------------------
+
+
+def test_a_stored_run_is_the_run_that_was_trained(alone, tmp_path, trained):
+    store = tmp_path / "runs.jsonl"
+    first = lr.run_all(study(), store=store)
+    assert len(trained) == len(first)
+    again, loaded = lr.run_all(study(), store=store), lr.load_runs(store)
+    assert len(trained) == len(first)
+    assert results(first) == results(again) == results(loaded) == results(alone)
+    for one, other in zip(alone, loaded, strict=True):
+        assert (one.label, one.environment) == (other.label, other.environment)
+        np.testing.assert_array_equal(one.learning_rates, other.learning_rates)
+
+
+def test_a_line_is_one_object_with_the_documented_keys(tmp_path):
+    store = tmp_path / "runs.jsonl"
+    lr.run_all([quick()], store=store)
+    (line,) = lines(store)
+    assert list(line) == KEYS
+    assert line["experiment"]["optimizer"] == keras.optimizers.serialize(SGD(0.05, name="sgd"))
+    assert (line["experiment"]["dataset"], line["experiment"]["seed"], line["status"]) == ("digits", 0, "finished")
+
+
+def test_a_run_is_found_by_what_defines_it(tmp_path, trained):
+    store = tmp_path / "runs.jsonl"
+    lr.run_all([quick()], store=store)
+    (run,) = lr.run_all([quick(label="another name")], store=store)
+    assert run.label == "another name" and len(trained) == 1
+    schedule = lr.linear_decay(0.05, epochs=1, steps_per_epoch=3)
+    others = [
+        quick(0.06),
+        quick(seed=1),
+        quick(epochs=2, label="longer"),
+        quick(batch_size=600, label="batch"),
+        quick(network="lenet", label="network"),
+        quick(validate=False, label="all images"),
+        lr.Experiment("momentum", SGD(0.05, momentum=0.1), epochs=1, batch_size=400),
+        lr.Experiment("schedule", SGD(schedule), epochs=1, batch_size=400),
+    ]
+    lr.run_all(others, store=store)
+    assert len(trained) == 1 + len(others)
+    lr.run_all([quick(), *others], store=store)
+    assert len(trained) == 1 + len(others) == len(lr.load_runs(store))
+
+
+def test_other_data_make_another_run(tmp_path, trained, monkeypatch):
+    lr.run_all([quick()], store=tmp_path / "runs.jsonl")
+    monkeypatch.setattr(lr, "_checksum", lambda name: "0" * 64)
+    lr.run_all([quick()], store=tmp_path / "runs.jsonl")
+    assert len(trained) == 2
+
+
+def test_a_change_of_the_network_makes_another_run(tmp_path, trained, monkeypatch):
+    lr.run_all([quick()], store=tmp_path / "runs.jsonl")
+    lr._network.cache_clear()
+    monkeypatch.setitem(lr.NETWORKS, "cnn", lr.build_lenet)
+    assert lr._identity(quick()) not in lr._read_store(tmp_path / "runs.jsonl")
+    lr._network.cache_clear()
+
+
+def test_diverged_runs_are_stored_and_interrupted_ones_are_not(tmp_path, monkeypatch):
+    store = tmp_path / "runs.jsonl"
+    (diverged,) = lr.run_all([quick(1e20)], store=store)
+    (stored,) = lr.run_all([quick(1e20)], store=store)
+    assert diverged.status == stored.status == "diverged"
+    assert np.isnan([stored.test_loss, stored.history["loss"][-1]]).all()
+    np.testing.assert_array_equal(stored.learning_rates, diverged.learning_rates)
+    assert "NaN" not in store.read_text()  # JSON has none
+
+    monkeypatch.setattr(lr.keras.Model, "fit", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    (run,) = lr.run_all([quick()], store=store)
+    assert run.status == "interrupted" and len(lines(store)) == 1
+
+
+def started(arguments, **options):
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | options.pop("env", {})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=environment, start_new_session=True, **pipes, **options
+    )
+
+
+def in_process(store, body):
+    """Start code that uses the store."""
+    code = f"import lr_helpers as lr, test_store\n{textwrap.dedent(body)}"
+    return started(["-c", code], env={"STORE": str(store)})
+
+
+def wait_for_lines(store, count, process):
+    while not store.exists() or store.read_bytes().count(b"\n") < count:
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.02)
+
+
+INTO_STORE = "import os; runs = lr.run_all(test_store.study({epochs}), {n_jobs}, os.environ['STORE'])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_killed_study_goes_on_where_it_was(tmp_path, trained, n_jobs):
+    store = tmp_path / "runs.jsonl"
+    process = in_process(store, INTO_STORE.format(epochs=8, n_jobs=n_jobs))
+    wait_for_lines(store, 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(lr.load_runs(store))
+    assert 2 <= done < len(study())
+    runs = lr.run_all(study(8), store=store)
+    assert len(trained) == len(study()) - done
+    assert results(runs) == results(lr.run_all(study(8)))
+
+
+@pytest.mark.slow
+def test_two_processes_can_share_a_store(tmp_path):
+    store = tmp_path / "runs.jsonl"
+    both = [in_process(store, INTO_STORE.format(epochs=8, n_jobs=1)) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(lr.load_runs(store)) == len(study())
+    assert len(lines(store)) >= len(study())
+
+
+def test_a_torn_last_line_is_repeated(tmp_path, trained):
+    store = tmp_path / "runs.jsonl"
+    experiments = [quick(), quick(seed=1)]
+    whole = lr.run_all(experiments, store=store)
+    content = store.read_bytes()
+    for length in (len(content) - 1, len(content) - 2, content.index(b"\n") + 5):
+        store.write_bytes(content[:length])
+        before = len(trained)
+        torn = length < len(content) - 1
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            again = lr.run_all(experiments, store=store)
+        assert ["line 2 is torn" in str(warning.message) for warning in caught] == [True] * torn
+        assert len(trained) - before == torn
+        assert results(again) == results(whole)
+    with pytest.warns(UserWarning, match="line 2 is torn"):
+        assert results(lr.load_runs(store)) == results(whole)
+
+
+# Bad input ---------------------------------------------------------------------------------------------
+
+
+def test_a_store_that_is_none_is_named(tmp_path):
+    with pytest.raises(ValueError, match="store must be the path of a file, got the folder"):
+        lr.run_all([quick()], store=tmp_path)
+    with pytest.raises(TypeError, match="store must be the path of a file, got 5"):
+        lr.run_all([quick()], store=5)
+    with pytest.raises(ValueError, match=r"store must be a file that can be written, got .*missing"):
+        lr.run_all([quick()], store=tmp_path / "missing" / "runs.jsonl")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"store must be a file that can be written, got .*Not a directory"):
+        lr.run_all([quick()], store=tmp_path / "file" / "runs.jsonl")
+    with pytest.raises(FileNotFoundError):
+        lr.load_runs(tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"rate,loss\n0.1,2.3\n", b'{"a": 1}\n', b"[]\n", b"\x89PNG\r\n\x1a\n\x00", b'{"experiment": 3}\n', b"null\n"],
+)
+def test_a_foreign_file_is_not_touched(tmp_path, content, trained):
+    store = tmp_path / "notes.txt"
+    store.write_bytes(content)
+    with pytest.raises(ValueError, match=r"store must hold runs, one a line, got .* with line 1"):
+        lr.run_all([quick()], store=store)
+    with pytest.raises(ValueError, match="store must hold runs"):
+        lr.load_runs(store)
+    assert store.read_bytes() == content and not trained
+
+
+def test_a_store_of_a_newer_version_is_not_touched(tmp_path):
+    store = tmp_path / "runs.jsonl"
+    lr.run_all([quick()], store=store)
+    newer = store.read_text().replace(f'"format": "{lr.FORMAT}"', f'"format": "{lr.FORMAT + 1}"')
+    store.write_text(newer)
+    with pytest.raises(
+        ValueError, match=rf"store must have format {lr.FORMAT}, got .* newer version: {lr.FORMAT + 1}"
+    ):
+        lr.run_all([quick()], store=store)
+    assert store.read_text() == newer
+
+
+def test_a_label_stands_for_one_experiment(trained):
+    assert len(lr.run_all([quick(seed=0), quick(seed=1)])) == 2
+    with pytest.raises(
+        ValueError, match="label must stand for one experiment, apart from the seed, got 'a' for two"
+    ):
+        lr.run_all([quick(0.1, label="a"), quick(0.2, label="a")])
+    with pytest.raises(ValueError, match="label and seed must not repeat, got 'a', 3 twice"):
+        lr.run_all([quick(label="a", seed=3), quick(label="a", seed=3)])
+    assert len(trained) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"n_jobs": 0}, "n_jobs must be at least 1, or -1 for one process per core, got 0"),
+        ({"n_jobs": -2}, "n_jobs must be at least 1, or -1 for one process per core, got -2"),
+        ({"n_jobs": 1.5}, "n_jobs must be a whole number, got 1.5"),
+        ({"n_jobs": True}, "n_jobs must be a whole number, got True"),
+        ({"experiments": ["adam"]}, "experiments must be Experiment objects, got 'adam'"),
+        ({"experiments": quick()}, "experiments must be a list of Experiment objects, got Experiment"),
+    ],
+)
+def test_other_arguments_that_make_no_sense(arguments, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        lr.run_all(**({"experiments": [quick()]} | arguments))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+def test_a_full_disk_returns_what_was_trained(tmp_path, trained):
+    """The file may grow by one run and a half."""
+    store = tmp_path / "runs.jsonl"
+    lr.run_all([quick()], store=store)
+    limit = int(2.5 * store.stat().st_size)
+    process = in_process(
+        store,
+        f"""
+        import os, resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+        runs = lr.run_all([test_store.quick(seed=seed) for seed in range(5)], store=os.environ["STORE"])
+        print([run.experiment.seed for run in runs])
+        """,
+    )
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert "[0, 1, 2]" in output
+    assert "3 of 5 runs are returned, then this ended the work" in output and "disk full" in output
+    with pytest.warns(UserWarning, match="line 3 is torn"):
+        assert len(lr.load_runs(store)) == 2
+    trained.clear()
+    with pytest.warns(UserWarning, match="line 3 is torn"):
+        assert len(lr.run_all([quick(seed=seed) for seed in range(5)], store=store)) == 5
+    assert [experiment.seed for experiment in trained] == [2, 3, 4]
+
+
+def kill_a_worker():
+    children = psutil.Process().children()
+    next(child for child in children if "LokyProcess" in " ".join(child.cmdline())).kill()
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_loses_only_what_it_was_training(tmp_path, trained, monkeypatch):
+    store = tmp_path / "runs.jsonl"
+    experiments = study(epochs=20)
+    after_the_first_run(monkeypatch, kill_a_worker)
+    with pytest.raises(RuntimeError, match=r"worker process .* was unexpectedly terminated") as caught:
+        lr.run_all(experiments, n_jobs=2, store=store)
+    done = len(lr.load_runs(store))
+    assert 1 <= done < len(experiments)
+    assert caught.value.__notes__ == [f"{done} of {len(experiments)} runs are in the store"]
+    assert len(lr.run_all(experiments, store=store)) == len(experiments)
+    assert len(trained) == len(experiments) - done
+
+
+@pytest.mark.slow
+def test_without_a_store_a_worker_that_dies_leaves_the_runs_so_far(monkeypatch):
+    after_the_first_run(monkeypatch, kill_a_worker)
+    with pytest.warns(UserWarning, match=r"\d of 6 runs are returned, then this ended the work: TerminatedWorker"):
+        runs = lr.run_all(study(epochs=20), n_jobs=2)
+    assert 1 <= len(runs) < 6 and {run.status for run in runs} == {"finished"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_returns_the_runs_so_far(tmp_path, n_jobs):
+    """To the whole group, as a terminal and Jupyter do it."""
+    store = tmp_path / "runs.jsonl"
+    report = "; print('returned', [run.status for run in runs])"
+    process = in_process(store, INTO_STORE.format(epochs=40, n_jobs=n_jobs) + report)
+    wait_for_lines(store, 2, process)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0 and "Traceback" not in output, output
+    done = len(lr.load_runs(store))
+    assert 2 <= done < len(study())
+    partial = ["interrupted"] if n_jobs == 1 else []
+    assert f"returned {done * ['finished'] + partial}" in output

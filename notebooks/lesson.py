@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,20 +30,52 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return f"{middle} ({low} … {high})"
 
 
+def provenance(runs: Sequence[Any]) -> str:
+    """Where recorded runs come from, in one line: how many, which seeds, when, with what, on which processor."""
+
+    def values(name: str) -> str:
+        return ", ".join(sorted({run.environment[name] for run in runs}))
+
+    seeds = ", ".join(str(seed) for seed in sorted({run.experiment.seed for run in runs}))
+    data = " and ".join(sorted({run.experiment.dataset for run in runs}))
+    versions = ", ".join(f"{name} {values(name.lower())}" for name in ("TensorFlow", "Keras", "Python"))
+    where = f"{values('processor')}, {values('machine')}"
+    return f"recorded: {len(runs)} runs on {data}, seeds {seeds}; {values('date')}; {versions}; {where}"
+
+
 class Claims:
-    """A table of claims, what was measured, and the verdict that the numbers give.
+    """A table of claims: who says it, what was measured live and in the recorded runs, and the verdict.
 
     `check` takes the claim, whether it holds (True, False, or a dict from condition to True or False), what was
     measured, and the verdict that the text states. `verify` raises where the numbers give another verdict.
     """
 
+    COLUMNS: ClassVar = {
+        "claim": "claim",
+        "source": "source",
+        "measured": "live",
+        "recorded": "recorded",
+        "verdict": "verdict",
+    }
+
     def __init__(self) -> None:
         self.rows: list[dict[str, str]] = []
 
     def check(
-        self, claim: str, holds: bool | Mapping[str, bool], measured: object, verdict: str = "holds"
+        self,
+        claim: str,
+        holds: bool | Mapping[str, bool],
+        measured: object,
+        verdict: str = "holds",
+        *,
+        recorded: object = "",
+        source: str = "the article",
     ) -> None:
-        """Add a claim. `verdict` is "holds", "does not hold", or "holds only when A, B"."""
+        """Add a claim. `verdict` is "holds", "does not hold", or "holds only when A, B".
+
+        `measured` is the figure of the live runs, `recorded` that of the recorded ones. A claim that begins with
+        "Ours: " is the series' own.
+        """
         outcomes = holds if isinstance(holds, Mapping) else {"": holds}
         for outcome in outcomes.values():
             if not isinstance(outcome, bool | np.bool_):
@@ -53,7 +85,10 @@ class Claims:
             found = "holds"
         else:
             found = f"holds only when {', '.join(true)}" if true else "does not hold"
-        self.rows.append({"claim": claim, "measured": str(measured), "verdict": found, "stated": verdict})
+        if claim.startswith("Ours: "):
+            claim, source = claim.removeprefix("Ours: "), "ours"
+        row = {"claim": claim, "source": source, "measured": str(measured), "recorded": str(recorded)}
+        self.rows.append(row | {"verdict": found, "stated": verdict})
 
     def verify(self) -> None:
         """Raise AssertionError where the numbers give another verdict than the text states."""
@@ -61,24 +96,20 @@ class Claims:
         if not self.rows or wrong:
             lines = [
                 f"{row['claim']!r}: the text says {row['stated']!r}, the numbers say {row['verdict']!r} "
-                f"({row['measured']})"
+                f"({'; '.join(filter(None, (row['measured'], row['recorded'])))})"
                 for row in wrong
             ]
             raise AssertionError("\n".join(lines) or "no claim was checked")
 
     def __repr__(self) -> str:
-        return "\n".join(f"{row['claim']} | {row['measured']} | {row['verdict']}" for row in self.rows)
+        return "\n".join(" | ".join(row[name] for name in self.COLUMNS) for row in self.rows)
 
     def _repr_html_(self) -> str:
-        names = ("claim", "measured", "verdict")
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td style='text-align:left'>{html.escape(row[name])}</td>" for name in names)
-            + "</tr>"
-            for row in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        def line(tag: str, texts: Iterable[str]) -> str:
+            return "<tr>" + "".join(f"<{tag} style='text-align:left'>{text}</{tag}>" for text in texts) + "</tr>"
+
+        body = "".join(line("td", (html.escape(row[name]) for name in self.COLUMNS)) for row in self.rows)
+        return f"<table><thead>{line('th', self.COLUMNS.values())}</thead><tbody>{body}</tbody></table>"
 
 
 # Self-checks -------------------------------------------------------------------------------------------

@@ -33,14 +33,22 @@ def test_a_run_leaves_the_random_state_alone():
     assert random.getstate() == before
 
 
-def test_a_run_matches_plain_keras():
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SGD(lr.CyclicalLearningRate(0.01, 0.1, 10), momentum=0.9),
+        lambda: keras.optimizers.ScheduleFreeAdamW(0.003),  # begins with a copy of the weights
+    ],
+    ids=["schedule", "schedule-free"],
+)
+def test_a_run_matches_plain_keras(make):
     """The same weights, batches and schedule through a plain, uncached `fit`."""
-    schedule = lr.CyclicalLearningRate(0.01, 0.1, 10)
-    run = lr.train(short(SGD(schedule, momentum=0.9), epochs=2, seed=3))
+    lr.train(short(make(), epochs=1, seed=5))  # what it leaves in the compiled network must not matter
+    run = lr.train(short(make(), epochs=2, seed=3))
     random.seed(3)
     model = lr.build_cnn()
-    optimizer = SGD(schedule, momentum=0.9)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(make(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)  # Keras 3.15's ScheduleFreeAdamW learns nothing without it
     data = lr.load_dataset("digits")
     for epoch in range(2):
         order = np.random.default_rng([3, epoch]).permutation(len(data.x_train))
@@ -50,6 +58,32 @@ def test_a_run_matches_plain_keras():
     loss, accuracy = model.evaluate(data.x_test, data.y_test, verbose=0)
     assert run.test_loss == pytest.approx(loss, rel=1e-3)
     assert run.test_accuracy == pytest.approx(accuracy, abs=0.01)
+
+
+def test_validation_images_can_be_trained_on():
+    run = lr.train(short(SGD(0.05), validate=False))
+    assert sorted(run.history) == ["accuracy", "loss"]
+    assert len(run.learning_rates) == 2 * run.experiment.steps_per_epoch == 2 * 45
+
+
+def test_sizes_and_steps_are_those_of_the_data():
+    data = lr.load_dataset("digits")
+    assert lr.SIZES["digits"] == (len(data.x_train), len(data.x_val))
+    assert short(SGD(0.05)).steps_per_epoch == data.steps_per_epoch() == STEPS
+
+
+def test_networks_that_are_let_go_are_compiled_again():
+    first = lr.train(short(SGD(0.05), epochs=1))
+    lr.forget()
+    assert lr._compiled.cache_info().currsize == 0
+    assert lr.train(short(SGD(0.05), epochs=1)).history == first.history
+
+
+def test_lenet_is_caffes():
+    model = lr.build_lenet()
+    assert model.count_params() == 431_080
+    run = lr.train(short(SGD(0.01, momentum=0.9), network="lenet", epochs=1))
+    assert run.test_accuracy > 0.5
 
 
 def test_runs_do_not_leak_into_each_other():
@@ -108,7 +142,7 @@ def test_the_stop_button_returns_the_history_so_far():
 def test_the_stop_button_ends_all_runs(monkeypatch, capsys):
     train = lr.train
     monkeypatch.setattr(lr, "train", lambda experiment: train(experiment, callbacks=[PressStop()]))
-    runs = lr.run_all([short(SGD(0.05), epochs=1), short(SGD(0.05), epochs=4), short(SGD(0.05), epochs=1)])
+    runs = lr.run_all([lr.Experiment(f"{epochs} epochs", SGD(0.05), epochs=epochs) for epochs in (1, 4, 2)])
     assert [run.status for run in runs] == ["finished", "interrupted"]
     assert "1/3" in capsys.readouterr().out
 
@@ -149,6 +183,8 @@ class Decorative:
         ({"batch_size": -1}, "batch_size must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"label": ""}, "label must be a text, got ''"),
+        ({"network": "vgg"}, "network must be one of cnn, lenet, got 'vgg'"),
+        ({"validate": 1}, "validate must be True or False, got 1"),
     ],
 )
 def test_bad_input_is_named_before_training(changes, message):

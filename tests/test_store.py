@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -423,3 +424,41 @@ def test_ctrl_c_returns_the_runs_so_far(tmp_path, n_jobs):
     assert 2 <= done < len(study())
     partial = ["interrupted"] if n_jobs == 1 else []
     assert f"returned {done * ['finished'] + partial}" in output
+
+
+# The recorded study ------------------------------------------------------------------------------------
+
+RECORDED = sorted((ROOT / "notebooks" / "recorded").glob("[0-9][0-9].jsonl"))
+
+
+def test_recordings_are_small_and_whole():
+    assert RECORDED and sum(path.stat().st_size for path in RECORDED) < 3e6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in RECORDED:
+            runs = lr.load_runs(path)
+            assert {run.experiment.dataset for run in runs} == {"mnist"}
+            assert {run.status for run in runs} <= {"finished", "diverged"}
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_recording_has_every_run_of_its_notebook(path):
+    """The notebook is the definition: its cells, on MNIST, find all their runs and add none."""
+    before = path.read_bytes()
+    process = started([ROOT / "notebooks" / "recorded" / "record.py", path.stem, "--check"])
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert path.read_bytes() == before
+
+
+def test_a_missing_run_is_noticed(tmp_path):
+    """The check above can fail: without the last recorded run it does."""
+    copy = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", copy)
+    shutil.copy(lr.__file__, tmp_path)
+    store = copy / "recorded" / "01.jsonl"
+    store.write_text("".join(store.read_text().splitlines(keepends=True)[:-1]))
+    process = started([copy / "recorded" / "record.py", "01", "--check"])
+    assert "not recorded" in process.communicate()[0] and process.returncode != 0

@@ -251,3 +251,26 @@ def check_step_decay(answer: Any, initial: float, drop: float, every: int) -> No
         wanted = initial * drop ** (epoch // every)
         if not math.isclose(rate, wanted, rel_tol=1e-6):
             return _verdict(False, f"In epoch {epoch} the rate should be {wanted:g}, not {rate:g}.")
+
+
+def check_ties(answer: Any, table: Mapping[str, Sequence[float]]) -> None:
+    """Notebook 06: which rows have a range that overlaps that of the row with the lowest median?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a set of names: who begins no higher than the best one ends?")
+    if not isinstance(answer, set | list | tuple) or not all(isinstance(name, str) for name in answer):
+        return _verdict(False, f"The answer is a set of names, such as {{'a', 'b'}}. You gave {answer!r}.")
+    best = min(table, key=lambda name: np.median(table[name]))
+    ties = {name for name in table if name != best and min(table[name]) <= max(table[best])}
+    if unknown := set(answer) - set(table):
+        return _verdict(False, f"{', '.join(sorted(unknown))} is not in the table.")
+    if set(answer) == ties:
+        return _verdict(True, f"{best} has the lowest median; its highest value is {max(table[best]):g}.")
+    if best in answer:
+        return _verdict(False, f"{best} is the one with the lowest median: leave it out.")
+    if missing := ties - set(answer):
+        name = sorted(missing)[0]
+        why = f"{name} begins at {min(table[name]):g}, and {best} reaches up to {max(table[best]):g}."
+        return _verdict(False, why + " They overlap.")
+    name = sorted(set(answer) - ties)[0]
+    why = f"The lowest value of {name} is {min(table[name]):g}, above the highest of {best}, {max(table[best]):g}."
+    _verdict(False, why)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -71,6 +72,46 @@ def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
 def test_the_travel_budget_check_says_why(answer, word, capsys):
     lesson.check_travel_budget(answer, rate=1e-5, steps=2000)
     assert word in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (None, "Replace None"),
+        ("a", "a set of names"),
+        (5, "a set of names"),
+        ({1}, "a set of names"),
+        ({"b"}, "Right"),
+        (["b"], "Right"),
+        (set(), "They overlap"),
+        ({"a", "b"}, "leave it out"),
+        ({"b", "c"}, "above the highest"),
+        ({"z"}, "not in the table"),
+    ],
+)
+def test_the_check_of_ties_says_why(answer, word, capsys):
+    lesson.check_ties(answer, {"a": [1, 2, 3], "b": [3, 4, 5], "c": [3.5, 4, 5]})
+    assert word in capsys.readouterr().out
+
+
+def test_recorded_runs_say_where_they_come_from():
+    environment = {"date": "2026-11-24", "tensorflow": "2", "keras": "3", "python": "3.11"}
+    environment |= {"processor": "P", "machine": "M"}
+    runs = [
+        SimpleNamespace(environment=environment, experiment=SimpleNamespace(seed=seed, dataset="mnist"))
+        for seed in (1, 0)
+    ]
+    told = "recorded: 2 runs on mnist, seeds 0, 1; 2026-11-24; TensorFlow 2, Keras 3, Python 3.11; P, M"
+    assert lesson.provenance(runs) == told
+
+
+def test_the_table_shows_source_live_and_recorded():
+    claims = lesson.Claims()
+    claims.check("Ours: a", True, "1", recorded="2")
+    claims.check("b", True, "3", source="Smith")
+    claims.check("c", True, "4")
+    assert repr(claims) == "a | ours | 1 | 2 | holds\nb | Smith | 3 |  | holds\nc | the article | 4 |  | holds"
+    assert claims._repr_html_().count("</th>") == 5
 
 
 def test_lesson_imports_no_tensorflow():

@@ -162,6 +162,52 @@ def measure_peak(name, side):
     exec(PEAK)
 
 
+def study():
+    """24 runs of ten epochs on digits."""
+    makes = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
+    rates = {"SGD": (0.03, 0.1, 0.3), "Adam": (0.0003, 0.001, 0.003)}
+    return [
+        lr.Experiment(f"{name} {rate}", make(rate), epochs=10, seed=seed)
+        for name, make in makes.items()
+        for rate in rates[name]
+        for seed in range(4)
+    ]
+
+
+def measure_study(n_jobs):
+    """Seconds of a study in a process of its own, the start of the workers included."""
+    experiments = study()
+    start = time.perf_counter()
+    lr.run_all(experiments, n_jobs=int(n_jobs))
+    print(f"\n{time.perf_counter() - start}")
+
+
+def study_row(pairs=3):
+    def seconds(n_jobs):
+        command = [sys.executable, __file__, "study", str(n_jobs)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+    times = [(seconds(1), seconds(2)) for _ in range(pairs)]
+    one, two = (statistics.median(column) for column in zip(*times, strict=True))
+    gains = [a / b for a, b in times]
+    print(f"24 runs: one process {one:.1f} s, two {two:.1f} s; ", end="")
+    print(f"{statistics.median(gains):.2f} ({min(gains):.2f} … {max(gains):.2f}) times as fast, wanted 1.5")
+
+
+def store_row():
+    """What the store adds to a run of ten epochs: to find it missing, and to write it."""
+    experiment = study()[0]
+    lr.train(experiment)
+    run = lr.train(experiment)
+    with tempfile.TemporaryDirectory() as folder:
+        store, start = f"{folder}/runs.jsonl", time.perf_counter()
+        for _ in range(100):
+            lr._identity(experiment)
+            lr._append(store, run)
+        cost = (time.perf_counter() - start) / 100
+    print(f"store: {1000 * cost:.2f} ms a run of {run.seconds:.1f} s, {cost / run.seconds:.3%}, limit 1 %")
+
+
 def timed_alone(side):
     gc.collect()  # neither side pays for the threads and graphs that the other left behind
     return side()
@@ -213,11 +259,15 @@ def main(name="digits"):
     for side in ("range test", "fit"):
         print(f"peak memory, {side:14} {peak(name, side):.2f} GB", flush=True)
     if name == "digits":
+        study_row()
+        store_row()
         print(f"all notebooks: {sum(map(notebook_row, sorted((ROOT / 'notebooks').glob('*.ipynb')))):.0f} s")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["peak"]:
         measure_peak(*sys.argv[2:])
+    elif sys.argv[1:2] == ["study"]:
+        measure_study(*sys.argv[2:])
     else:
         main(*sys.argv[1:])

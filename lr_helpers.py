@@ -531,6 +531,23 @@ class WarmupStableDecay(_Configured):
         return tf.where(step < self.warmup, rising, falling)
 
 
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class InverseDecay(_Configured):
+    """initial_lr·(1 + gamma·step)**(−power): Caffe's `inv`, with which Smith and Topin (2017) compare 1cycle.
+
+    Step 0 uses initial_lr. Keras's InverseTimeDecay has no power; the defaults are those of Caffe's LeNet example.
+    Raises ValueError or TypeError for a value that makes no sense.
+    """
+
+    def __init__(self, initial_lr: float, gamma: float = 0.0001, power: float = 0.75) -> None:
+        self.initial_lr = _check_rate("initial_lr", initial_lr)
+        self.gamma, self.power = _check_rate("gamma", gamma), _check_rate("power", power)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        return self.initial_lr * (1 + self.gamma * tf.cast(step, tf.float32)) ** -self.power
+
+
 def _as_schedule(name: str, schedule: Any, kinds: Any = Schedule) -> Any:
     """A schedule of these kinds, made again where Keras hands over its serialized form."""
     if isinstance(schedule, dict) and "class_name" in schedule:
@@ -1116,7 +1133,6 @@ def run_all(
         raise TypeError(f"n_jobs must be a whole number, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"n_jobs must be at least 1, or -1 for one process per core, got {n_jobs}")
-    jobs = None if n_jobs == 1 else int(n_jobs)  # None is joblib's word for: as the context says
     found = {} if store is None else _open_store(store)
     runs: list[Run | None] = [
         _Stored(experiment, found[identity]) if (identity := _identity(experiment)) in found else None
@@ -1124,7 +1140,10 @@ def run_all(
     ]
     missing = [i for i, run in enumerate(runs) if run is None]
     unsaved = 0
-    bar = tqdm(total=len(runs), initial=len(runs) - len(missing), desc="runs", file=sys.stdout, ncols=80)
+    # None is joblib's word for: as the context says. More processes than runs would only cost memory.
+    jobs = None if n_jobs == 1 else min(int(n_jobs), max(1, len(missing)))
+    done = len(runs) - len(missing)
+    bar = tqdm(total=len(runs), initial=done, desc="runs", file=sys.stdout, mininterval=1, ncols=80)
     with bar, _worker_threads(joblib.effective_n_jobs(jobs)):
         parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
         results = parallel(joblib.delayed(_numbered)(i, experiments[i]) for i in missing)

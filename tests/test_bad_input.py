@@ -75,6 +75,7 @@ SCHEDULES = {
         final_division=st.floats(1, 1e5),
         anneal=st.sampled_from(lr.OneCycle.ANNEALS),
     ),
+    lr.InverseDecay: mixed(initial_lr=RATE, gamma=RATE, power=RATE),
     lr.WarmupStableDecay: mixed(
         peak_lr=RATE,
         warmup=st.integers(0, 100),

@@ -96,6 +96,7 @@ def test_adam_beta_1_follows_its_schedule_in_a_compiled_graph(schedule, batches)
 OPTIMIZERS = {
     "SGD, cyclical": lambda: keras.optimizers.SGD(CYCLE, momentum=0.9),
     "SGD, one cycle": lambda: keras.optimizers.SGD(ONE, momentum=0.9),
+    "SGD, inverse": lambda: keras.optimizers.SGD(lr.InverseDecay(0.1, gamma=0.1), momentum=0.9),
     "Adam, warm-up": lambda: keras.optimizers.Adam(lr.WarmupStableDecay(0.1, warmup=9, stable=5, decay=16)),
     "SGD, linear": lambda: keras.optimizers.SGD(lr.linear_decay(0.1, epochs=2, steps_per_epoch=15)),
     "scheduled SGD": lambda: lr.ScheduledSGD(ONE, momentum=lr.InverseMomentum(ONE, 0.5, 0.9)),

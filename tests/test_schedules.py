@@ -52,6 +52,15 @@ def test_step_decay_drops_with_the_epoch_not_before(initial, drop, every, steps_
 
 
 @settings(max_examples=10, deadline=None)
+@given(initial=RATES, gamma=st.floats(1e-6, 1), power=st.floats(0.1, 2))
+def test_inverse_decay_follows_its_formula(initial, gamma, power):
+    steps = np.array([0, 1, 10_000, 10_030, 1_000_000])
+    rates = lr.learning_rates(lr.InverseDecay(initial, gamma, power), steps)
+    np.testing.assert_allclose(rates, initial * (1 + gamma * steps) ** -power, rtol=1e-4)
+    assert rates[0] == np.float32(initial)
+
+
+@settings(max_examples=10, deadline=None)
 @given(initial=RATES, rate=st.floats(0.01, 2), steps_per_epoch=COUNTS)
 def test_time_and_exponential_decay_follow_their_formulas(initial, rate, steps_per_epoch):
     steps = np.arange(0, 10 * steps_per_epoch, max(1, steps_per_epoch // 3))

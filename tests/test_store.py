@@ -82,6 +82,12 @@ def test_two_processes_give_the_same_runs_in_the_same_order(alone, capsys):
     assert f"{len(both)}/{len(both)}" in capsys.readouterr().out
 
 
+def test_there_are_no_more_processes_than_runs(trained):
+    (run,) = lr.run_all([quick()], n_jobs=10_000)
+    assert trained == [run.experiment]  # one run needs no process but this one
+    assert lr.run_all([], n_jobs=2) == []
+
+
 def test_processes_share_the_cores():
     with lr._worker_threads(2):
         threads = [os.environ[f"TF_NUM_{kind}_THREADS"] for kind in ("INTRAOP", "INTEROP")]

@@ -7,6 +7,7 @@ With --check nothing is trained: it fails where a run is missing.
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,6 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     code = study(arguments.notebook)
     os.chdir(NOTEBOOKS)
+    sys.path.insert(0, "")  # a notebook imports what lies beside it
     if arguments.check:
         code = code.replace("import lr_helpers as lr", "import lr_helpers as lr; lr.train = refuse", 1)
     with joblib.parallel_config(n_jobs=1 if arguments.check else 2):

@@ -822,8 +822,7 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     config = {name: value for name, value in experiment.optimizer["config"].items() if name != "learning_rate"}
     key = json.dumps({**experiment.optimizer, "config": config}, sort_keys=True)
     model = _compiled(experiment.network, key, rates is not None, min(steps, 40))
-    with _python_seed(experiment.seed):
-        fresh = NETWORKS[experiment.network]()
+    fresh = _fresh(experiment.network, experiment.seed)
     optimizer = _optimizer(key, rates is not None)
     optimizer.build(fresh.trainable_variables)  # some begin with a copy of the weights
     for variable, value in zip(model.variables, fresh.variables, strict=False):  # weights and dropout seeds
@@ -859,6 +858,40 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
     return Run(experiment, numbers_of_epochs, used, *map(float, test), seconds, _environment(), recorder.status)
 
 
+@functools.cache
+def _network(name: str) -> Any:
+    """The configuration of a network, without the names that Keras counts up."""
+
+    def nameless(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {key: nameless(value) for key, value in config.items() if key != "name"}
+        return list(map(nameless, config)) if isinstance(config, list | tuple) else config
+
+    state = random.getstate()  # Keras draws a seed for each layer
+    config = nameless(NETWORKS[name]().get_config())
+    random.setstate(state)
+    return config
+
+
+def _fresh(network: str, seed: int) -> keras.Sequential:
+    """A network whose weights come from the seed alone, the one that `random.seed(seed)` and Keras would give.
+
+    Python's global generator, from which Keras draws the seeds of layers, is not safe: another thread, of a Dask
+    worker or of a notebook's kernel, may draw from it at the same time.
+    """
+    generator = random.Random(seed)
+
+    def seeded(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {
+                key: generator.randint(1, 10**9) if key == "seed" and value is None else seeded(value)
+                for key, value in config.items()
+            }
+        return list(map(seeded, config)) if isinstance(config, list) else config
+
+    return keras.Sequential.from_config({"name": network} | seeded(_network(network)))
+
+
 def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
     """Copies of what variables hold now."""
     return [variable.numpy().copy() for variable in variables]
@@ -878,8 +911,7 @@ def _compiled(network: str, optimizer: str, scheduled: bool, steps_per_execution
     TensorFlow takes 1.5 s and 13 MB to trace a training step, and does not give the memory back. Many steps
     per execution save the way through Python between two small batches.
     """
-    with _python_seed(0):
-        model = NETWORKS[network]()
+    model = _fresh(network, 0)
     model.compile(
         optimizer=_optimizer(optimizer, scheduled),
         loss="sparse_categorical_crossentropy",
@@ -898,17 +930,6 @@ def forget() -> None:
     _compiled.cache_clear()
     keras.backend.clear_session()
     gc.collect()
-
-
-@contextlib.contextmanager
-def _python_seed(seed: int) -> Iterator[None]:
-    """Inside, Keras draws the seeds of new layers from this one. Afterwards the generator is as before."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _orders(length: int, passes: int, *seeds: int) -> np.ndarray:
@@ -1018,18 +1039,6 @@ def _identity(experiment: Experiment) -> str:
     del fields["label"]
     fields |= {"dataset": _checksum(experiment.dataset), "network": _network(experiment.network)}
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@functools.cache
-def _network(name: str) -> Any:
-    """The configuration of a network, without the names that Keras counts up."""
-
-    def nameless(config: Any) -> Any:
-        if isinstance(config, dict):
-            return {key: nameless(value) for key, value in config.items() if key != "name"}
-        return list(map(nameless, config)) if isinstance(config, list | tuple) else config
-
-    return nameless(NETWORKS[name]().get_config())
 
 
 def _append(store: str | os.PathLike, run: Run) -> None:

@@ -3,6 +3,7 @@
 import _thread
 import math
 import random
+import threading
 
 import keras
 import numpy as np
@@ -31,6 +32,25 @@ def test_a_run_leaves_the_random_state_alone():
     before = random.getstate()
     lr.train(short(SGD(0.1), epochs=1))
     assert random.getstate() == before
+
+
+def test_other_threads_may_draw_random_numbers():
+    """As those of a Dask worker do: the initial weights come from the experiment's seed alone."""
+    experiment, stop = short(SGD(0.1), epochs=1), threading.Event()
+    alone = lr.train(experiment)
+
+    def draw():
+        while not stop.is_set():
+            random.random()
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        beside = lr.train(experiment)
+    finally:
+        stop.set()
+        other.join()
+    assert beside.history == alone.history
 
 
 @pytest.mark.parametrize(

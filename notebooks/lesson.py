@@ -211,7 +211,7 @@ def descend(
     momentum: float = 0.0,
     noise: float = 0.0,
 ) -> np.ndarray:
-    """The path of gradient descent, (steps + 1, 2), with Keras's form of momentum and Gaussian noise on the gradient.
+    """The path of gradient descent, (steps + 1, 2), with Keras's momentum, and Gaussian noise on the gradient.
 
     Where it leaves the numbers, above 1e150, it stays.
     """
@@ -242,8 +242,8 @@ def _happens(path: np.ndarray, gaps: np.ndarray, noise: float) -> str:
 
 
 def explore_gradient_descent() -> Explorer:
-    """Gradient descent on three landscapes: rate, momentum, noise and start; 100 steps on the map and as losses."""
-    figure, (field, curve) = _figure(left=0.06, right=0.98, bottom=0.14, top=0.9)
+    """Gradient descent on three landscapes: rate, momentum, noise and start; a path of 100 steps, its losses."""
+    figure, (field, curve) = _figure(left=0.07, right=0.98, bottom=0.14, top=0.9)
     grid = np.meshgrid(np.linspace(-2.5, 2.5, 120), np.linspace(-2, 2, 80))
     (track,) = field.plot([], [], "o-", color=STYLES[1]["color"], markersize=3, linewidth=1)
     (first,) = field.plot([], [], "s", color="black", markersize=7)
@@ -376,7 +376,7 @@ def explore_schedules(steps_per_epoch: int = 36, epochs: int = 8) -> Explorer:
         side: ax.plot([], [], label=side.upper(), **style)[0] for side, style in zip("ab", STYLES, strict=False)
     }
     ax.set(xlabel="epoch", ylabel="learning rate", title="The rate of every step", xlim=(0, epochs))
-    ax.legend(loc="upper right")
+    figure.legend(loc="upper right", ncols=2, frameon=False)
     ax.grid(alpha=0.3)
     controls: dict[str, Any] = {}
     for side, kind in (("a", "CyclicalLearningRate"), ("b", "OneCycle")):

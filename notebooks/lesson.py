@@ -539,6 +539,27 @@ def _verdict(right: bool, why: str) -> None:
     print(("Right. " if right else "Not yet. ") + why)
 
 
+def check_critical_rate(answer: Any) -> None:
+    """Notebook 00: the critical rate of gradient descent on the loss 3 x² + 10 y²."""
+    if answer is None:
+        return _verdict(False, "Replace None by a number: 2 divided by which curvature?")
+    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+        return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
+    reasons = {
+        2 / 10: "The curvature is the second derivative: of 10 y² it is 20, not 10.",
+        2 / 6: "That is the limit along x, the flat direction. The steepest direction decides.",
+        2 / 3: "The steepest direction decides, and the curvature is the second derivative, not the factor.",
+        1 / 20: "That is the fastest rate along y. The critical one is twice as large.",
+        2 / 26: "Curvatures do not add up: each direction has its own limit, the lowest of them counts.",
+    }
+    for value, why in reasons.items():
+        if math.isclose(answer, value, rel_tol=0.02):
+            return _verdict(False, why)
+    if math.isclose(answer, 2 / 20, rel_tol=0.02):
+        return _verdict(True, "Along y the curvature is 20, the largest, and 2/20 is 0.1.")
+    _verdict(False, "Take the second derivative along x and along y. 2 divided by the larger one is the limit.")
+
+
 def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
     """Notebook 01: how far can an Adam weight go in `steps` steps at a fixed `rate`, roughly?"""
     if answer is None:

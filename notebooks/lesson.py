@@ -236,7 +236,7 @@ def _happens(path: np.ndarray, gaps: np.ndarray, noise: float) -> str:
         return f"<b>Converging</b>{how}. It is at the lowest point, or nearly."
     if back_and_forth and gaps[-1] > 0.5 * gaps[late]:
         return "<b>Oscillating.</b> It jumps from side to side and does not settle: the rate is too large here."
-    if gaps[late] - gaps[-1] < 0.01 * gaps[late]:
+    if gaps[-20] - gaps[-1] < 0.01 * gaps[-20]:
         return "<b>Stuck.</b> It hardly moves any more, and this is not the lowest point."
     return "<b>Converging, slowly.</b> The loss still falls; there is some way left."
 

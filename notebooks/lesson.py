@@ -151,6 +151,9 @@ class Explorer(widgets.VBox):
             control.observe(self._changed, "value")
         self._changed()
 
+    def __repr__(self) -> str:
+        return "Controls and a picture that follows them: run the notebook to use them."
+
     def _changed(self, change: Any = None) -> None:
         values = {name: control.value for name, control in self.controls.items()}
         odd = [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]

@@ -1464,7 +1464,7 @@ def range_test(
         raise ValueError(f"model must be able to train on x, y and sample_weight: {error}") from error
     longest = np.isfinite(sweeps).any(axis=0).sum()
     if not longest and "interrupted" not in stopped:
-        raise ValueError("x must have at least one batch with a finite loss")
+        raise ValueError("x, y and sample_weight must give at least one batch with a finite loss")
     return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)
 
 

@@ -392,6 +392,7 @@ def test_the_plot_shows_points_curve_and_every_rule():
         ({"y": np.full(70, 9)}, "model must be able to train on x, y and sample_weight"),
         ({"progress": None}, "progress must be True or False, got None"),
         ({"x": 3}, "x, y and sample_weight must be arrays"),
+        ({"sample_weight": np.full(70, np.nan)}, "x, y and sample_weight must give at least one batch with a fin"),
         ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must be compiled"),
     ],

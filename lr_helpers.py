@@ -108,6 +108,11 @@ def _check_count(name: str, value: object, least: int = 1, most: int = 2**31 - 1
     return int(value)
 
 
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
 def _check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """One of the choices, or an error that lists them."""
     if not isinstance(value, str) or value not in choices:
@@ -689,8 +694,7 @@ class Experiment:
             raise TypeError(f"label must be a text, got {self.label!r}")
         _check_choice("dataset", self.dataset, BATCH_SIZES)
         _check_choice("network", self.network, NETWORKS)
-        if not isinstance(self.validate, bool):
-            raise TypeError(f"validate must be True or False, got {self.validate!r}")
+        _check_bool("validate", self.validate)
         size = BATCH_SIZES[self.dataset] if self.batch_size is None else self.batch_size
         values = {
             "epochs": _check_count("epochs", self.epochs),
@@ -770,12 +774,18 @@ class _Table(Schedule):
         return {}
 
 
+def _advance(bar: tqdm, values: Mapping[str, float]) -> None:
+    """One more is done, and these are its losses."""
+    bar.set_postfix({name: f"{values[name]:.3g}" for name in ("loss", "val_loss") if name in values})
+    bar.update()
+
+
 class _Recorder(keras.callbacks.Callback):
     """Shuffles, notes the rate of every executed step, stops when the loss is no number any more."""
 
-    def __init__(self, rates: np.ndarray | None, steps_per_epoch: int, orders: np.ndarray) -> None:
+    def __init__(self, rates: np.ndarray | None, steps_per_epoch: int, orders: np.ndarray, bar: tqdm) -> None:
         super().__init__()
-        self.rates, self.steps_per_epoch, self.orders = rates, steps_per_epoch, orders
+        self.rates, self.steps_per_epoch, self.orders, self.bar = rates, steps_per_epoch, orders, bar
         self.order = tf.Variable(orders[:1])
         self.used, self.status = [], "finished"
 
@@ -794,22 +804,27 @@ class _Recorder(keras.callbacks.Callback):
         self.used.extend([self.rate] * steps if self.rates is None else self.rates[done : done + steps])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        _advance(self.bar, logs)
         if not math.isfinite(logs["loss"]):
             self.status, self.model.stop_training = "diverged", True
 
 
-def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
+def train(
+    experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] = (), progress: bool = True
+) -> Run:
     """Train the article's network as the experiment says, and evaluate it on the test images.
 
     The same experiment twice on one machine gives the same history. `callbacks` are Keras's own, such as
-    EarlyStopping; those that set a rate need an experiment with a fixed one. They are called after every
-    epoch; batch callbacks only every few dozen batches. No global seed is changed.
+    EarlyStopping, or `LiveLoss`; those that set a rate need an experiment with a fixed one. They are called after
+    every epoch; batch callbacks only every few dozen batches. A bar shows the epochs, the loss and the time left,
+    unless `progress` is False. No global seed is changed.
 
     A loss that becomes NaN or infinite ends the run with status "diverged", the stop button or Ctrl-C with
     "interrupted"; the history so far is returned. Raises TypeError when `experiment` is not an Experiment.
     """
     if not isinstance(experiment, Experiment):
         raise TypeError(f"experiment must be an Experiment, got {experiment!r}")
+    _check_bool("progress", progress)
     start = time.perf_counter()
     tensors = _tensors(experiment.dataset)
     training, validation, testing = (tuple(tensors[i : i + 2]) for i in (0, 2, 4))
@@ -835,7 +850,8 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
         model.optimizer._learning_rate.rates.assign(rates)
 
     orders = _orders(len(training[0]), experiment.epochs, experiment.seed)
-    history, recorder = keras.callbacks.History(), _Recorder(rates, steps, orders)
+    bar = tqdm(total=experiment.epochs, desc="epochs", disable=not progress, file=sys.stdout, ncols=80)
+    history, recorder = keras.callbacks.History(), _Recorder(rates, steps, orders, bar)
     test = (math.nan, math.nan)
     try:
         model.fit(
@@ -852,6 +868,8 @@ def train(experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback] 
                 recorder.status = "stopped"
     except KeyboardInterrupt:
         recorder.status = "interrupted"
+    finally:
+        bar.close()
     seconds = time.perf_counter() - start
     numbers_of_epochs = {name: [float(value) for value in values] for name, values in history.history.items()}
     used = np.asarray(recorder.used, "float32")
@@ -1099,7 +1117,7 @@ _training = threading.Lock()  # runs share compiled networks, so two threads mus
 
 def _numbered(i: int, experiment: Experiment) -> tuple[int, Run]:
     with _training:
-        return i, train(experiment)
+        return i, train(experiment, progress=False)
 
 
 @contextlib.contextmanager
@@ -1119,9 +1137,12 @@ def _worker_threads(n_jobs: int) -> Iterator[None]:
 
 
 def run_all(
-    experiments: Iterable[Experiment], n_jobs: int = 1, store: str | os.PathLike | None = None
+    experiments: Iterable[Experiment],
+    n_jobs: int = 1,
+    store: str | os.PathLike | None = None,
+    on_run: Callable[[Run], object] | None = None,
 ) -> list[Run]:
-    """Train every experiment, with a progress bar that shows the time left. Runs come back in order.
+    """Train every experiment, with a progress bar: runs, time left, the last loss. Runs come back in order.
 
     `n_jobs` processes (−1: one per core) share the work through joblib; the numbers do not depend on how many.
     Each has a start-up of some seconds and takes 0.7 GB. With 1, or inside `joblib.parallel_config`, joblib's
@@ -1131,6 +1152,8 @@ def run_all(
     of trained when the call is repeated. What identifies it are the data, the network, the optimizer with its
     schedule, batch size, epochs and seed, not its label. Several processes may use one store. Diverged runs are
     stored, interrupted ones are not.
+
+    `on_run` is called with each trained run as it ends, in this process: `LiveLoss().add` draws its curve.
 
     The stop button or Ctrl-C returns the runs so far. So does, with a warning, an error in the middle of the work
     (a worker that dies, a full disk) where raising it would lose runs that are in no store. Raises ValueError or
@@ -1142,6 +1165,8 @@ def run_all(
         raise TypeError(f"n_jobs must be a whole number, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"n_jobs must be at least 1, or -1 for one process per core, got {n_jobs}")
+    if on_run is not None and not callable(on_run):
+        raise TypeError(f"on_run must be a function of a run, got {on_run!r}")
     found = {} if store is None else _open_store(store)
     runs: list[Run | None] = [
         _Stored(experiment, found[identity]) if (identity := _identity(experiment)) in found else None
@@ -1165,7 +1190,9 @@ def run_all(
                 if store is not None:
                     _append(store, run)
                     unsaved -= 1
-                bar.update()
+                _advance(bar, {name: values[-1] for name, values in run.history.items()})
+                if on_run is not None:
+                    on_run(run)
         except KeyboardInterrupt:
             pass
         except Exception as error:
@@ -1434,8 +1461,7 @@ def range_test(
     count, repeats = _check_count("steps", steps, least=2, most=MOST_STEPS), _check_count("repeats", repeats)
     batch_size, seed = _check_count("batch_size", batch_size), _check_count("seed", seed, least=0)
     _check_smoothing(smoothing)
-    if not isinstance(progress, bool):
-        raise TypeError(f"progress must be True or False, got {progress!r}")
+    _check_bool("progress", progress)
     if _check_rate("stop_factor", stop_factor) <= 1:
         raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
     space = {"exponential": np.geomspace, "linear": np.linspace}[_check_choice("sweep", sweep, _SWEEPS)]
@@ -1641,6 +1667,50 @@ def plot_history(runs: Iterable[Run], metric: str = "val_loss", ax: Axes | None 
         loss_axis(ax)
     ax.legend()
     return ax
+
+
+class LiveLoss(keras.callbacks.Callback):
+    """A figure in the notebook that is drawn anew as losses come in.
+
+    Among the callbacks of `train`, or of the `fit` of any model: training and validation loss after every epoch.
+    With `run_all(..., on_run=LiveLoss().add)`: the curve of every run as it ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curves, self.figure = {}, None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """A figure of its own for every fit."""
+        self.curves, self.figure = {}, None
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Draw the losses so far."""
+        for name in ("loss", "val_loss"):
+            if name in logs:
+                self.curves.setdefault(name.replace("val_", "validation "), []).append(logs[name])
+        self._draw()
+
+    def add(self, run: Run) -> None:
+        """Draw one run more: its validation loss, or its training loss where it has no other."""
+        self.curves[f"{run.label}, seed {run.experiment.seed}"] = run.history.get("val_loss", run.history["loss"])
+        self._draw()
+
+    def _draw(self) -> None:
+        from IPython.display import display
+
+        ax = _axes(None)
+        for (label, values), style in zip(self.curves.items(), itertools.cycle(STYLES), strict=False):
+            ax.plot(range(1, len(values) + 1), values, marker=".", label=label, **style)
+        loss_axis(ax).set(xlabel="epoch", ylabel="loss")
+        if len(self.curves) <= len(STYLES):
+            ax.legend()
+        alt = {"image/png": {"alt": f"Loss against the epoch: {', '.join(self.curves)}"}}
+        if self.figure is None:
+            self.figure = display(ax.figure, display_id=True, metadata=alt)
+        else:
+            self.figure.update(ax.figure, metadata=alt)
+        plt.close(ax.figure)
 
 
 def plot_schedules(

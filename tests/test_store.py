@@ -50,7 +50,9 @@ def alone():
 def trained(monkeypatch):
     """The experiments that are trained in this process, in order."""
     seen, train = [], lr.train
-    monkeypatch.setattr(lr, "train", lambda experiment: seen.append(experiment) or train(experiment))
+    monkeypatch.setattr(
+        lr, "train", lambda experiment, **options: seen.append(experiment) or train(experiment, **options)
+    )
     return seen
 
 

@@ -159,9 +159,57 @@ def test_the_stop_button_returns_the_history_so_far():
     assert len(run.learning_rates) >= 2 * STEPS
 
 
+def test_a_bar_shows_epochs_and_losses(capsys):
+    run = lr.train(short(SGD(0.05), epochs=2))
+    shown = capsys.readouterr().out
+    assert "2/2" in shown
+    for name in ("loss", "val_loss"):
+        assert f"{name}={run.history[name][-1]:.3g}" in shown
+    lr.train(short(SGD(0.05), epochs=1), progress=False)
+    assert capsys.readouterr().out == ""
+
+
+class Page:
+    """What a notebook's page shows: figures by their handles, the newest state of each."""
+
+    def __init__(self, monkeypatch):
+        self.figures = []
+        monkeypatch.setattr("IPython.display.display", self.display)
+
+    def display(self, figure, display_id, metadata):
+        self.figures.append(figure)
+        self.alt = metadata["image/png"]["alt"]
+        return self
+
+    def update(self, figure, metadata):
+        self.figures[-1] = figure
+
+    def curves(self, i):
+        return {line.get_label(): list(line.get_ydata()) for line in self.figures[i].axes[0].lines}
+
+
+def test_a_live_figure_has_the_losses_of_a_fit(monkeypatch):
+    page, live = Page(monkeypatch), lr.LiveLoss()
+    runs = [lr.train(short(SGD(rate), epochs=2), callbacks=[live]) for rate in (0.05, 0.1)]
+    assert len(page.figures) == 2
+    for i, run in enumerate(runs):
+        assert page.curves(i) == {"loss": run.history["loss"], "validation loss": run.history["val_loss"]}
+    assert page.alt == "Loss against the epoch: loss, validation loss"
+
+
+def test_a_live_figure_gets_a_curve_with_every_run(monkeypatch, tmp_path):
+    page, rates = Page(monkeypatch), (0.05, 1e10)  # the second diverges: its curve stays empty
+    experiments = [lr.Experiment(f"SGD {rate:g}", SGD(rate), epochs=1) for rate in rates]
+    runs = lr.run_all(experiments, store=tmp_path / "runs.jsonl", on_run=lr.LiveLoss().add)
+    assert list(page.curves(0)) == [f"SGD {rate:g}, seed 0" for rate in rates]
+    assert page.curves(0)["SGD 0.05, seed 0"] == runs[0].history["val_loss"]
+    lr.run_all(experiments, store=tmp_path / "runs.jsonl", on_run=lr.LiveLoss().add)
+    assert len(page.figures) == 1  # nothing was trained
+
+
 def test_the_stop_button_ends_all_runs(monkeypatch, capsys):
     train = lr.train
-    monkeypatch.setattr(lr, "train", lambda experiment: train(experiment, callbacks=[PressStop()]))
+    monkeypatch.setattr(lr, "train", lambda experiment, **options: train(experiment, [PressStop()], **options))
     runs = lr.run_all([lr.Experiment(f"{epochs} epochs", SGD(0.05), epochs=epochs) for epochs in (1, 4, 2)])
     assert [run.status for run in runs] == ["finished", "interrupted"]
     assert "1/3" in capsys.readouterr().out

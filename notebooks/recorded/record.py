@@ -49,7 +49,7 @@ def main() -> None:
         )
 
 
-def refuse(experiment: object) -> NoReturn:
+def refuse(experiment: object, **options: object) -> NoReturn:
     """In place of training."""
     raise LookupError(f"not recorded: {experiment}")
 

@@ -1655,18 +1655,24 @@ def loss_axis(ax: Axes) -> Axes:
     return ax
 
 
+def _by_epoch(ax: Axes, curves: Iterable[tuple[str, Sequence[float]]], ylabel: str) -> Axes:
+    """A line for each label and its numbers, one an epoch. A loss gets a logarithmic axis."""
+    for (label, values), style in zip(curves, itertools.cycle(STYLES), strict=False):
+        ax.plot(range(1, len(values) + 1), values, marker="." if len(values) == 1 else "", label=label, **style)
+    ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    ax.legend()
+    return loss_axis(ax) if ylabel.endswith("loss") else ax
+
+
 def plot_history(runs: Iterable[Run], metric: str = "val_loss", ax: Axes | None = None) -> Axes:
     """One curve per run: a metric of `Run.history` against the epoch. Loss axes are logarithmic."""
-    ax = _axes(ax)
-    for run, style in zip(runs, itertools.cycle(STYLES), strict=False):
+    runs = list(runs)
+    for run in runs:
         if metric not in run.history:
             raise ValueError(f"metric must be one of {', '.join(run.history)}, got {metric!r}")
-        ax.plot(range(1, len(run.history[metric]) + 1), run.history[metric], label=run.label, **style)
-    ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation "))
-    if metric.endswith("loss"):
-        loss_axis(ax)
-    ax.legend()
-    return ax
+    curves = ((run.label, run.history[metric]) for run in runs)
+    return _by_epoch(_axes(ax), curves, metric.replace("val_", "validation "))
 
 
 class LiveLoss(keras.callbacks.Callback):
@@ -1699,12 +1705,8 @@ class LiveLoss(keras.callbacks.Callback):
     def _draw(self) -> None:
         from IPython.display import display
 
-        ax = _axes(None)
-        for (label, values), style in zip(self.curves.items(), itertools.cycle(STYLES), strict=False):
-            ax.plot(range(1, len(values) + 1), values, marker=".", label=label, **style)
-        loss_axis(ax).set(xlabel="epoch", ylabel="loss")
-        if len(self.curves) <= len(STYLES):
-            ax.legend()
+        ax = _by_epoch(_axes(None), self.curves.items(), "loss")
+        ax.get_legend().set_visible(len(self.curves) <= len(STYLES))
         alt = {"image/png": {"alt": f"Loss against the epoch: {', '.join(self.curves)}"}}
         if self.figure is None:
             self.figure = display(ax.figure, display_id=True, metadata=alt)

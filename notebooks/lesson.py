@@ -172,19 +172,25 @@ def _figure(height: float = 3.6, **layout: Any) -> tuple[Figure, Any]:
 
 
 def _rate_slider(name: str, value: float, low: float = -4, high: float = 0) -> widgets.FloatLogSlider:
-    return widgets.FloatLogSlider(value, min=low, max=high, step=0.02, description=name, **_wide())
+    return widgets.FloatLogSlider(value, min=low, max=high, step=0.02, **_named(name))
 
 
-def _wide() -> dict[str, Any]:
-    return {"style": {"description_width": "8em"}, "layout": widgets.Layout(width="440px")}
+def _named(name: str) -> dict[str, Any]:
+    return {
+        "description": name,
+        "tooltip": name,
+        "style": {"description_width": "8em"},
+        "layout": widgets.Layout(width="440px"),
+    }
 
 
-def _choice(name: str, options: Any) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, description=name, **_wide())
+def _choice(name: str, options: Any) -> widgets.SelectionSlider:
+    # A closed Dropdown loses its keys to JupyterLab (ipywidgets issue 3912): "r" would make the cell a raw one.
+    return widgets.SelectionSlider(options=options, **_named(name))
 
 
 def _slider(name: str, value: float, low: float, high: float, step: float) -> widgets.FloatSlider:
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=name, **_wide())
+    return widgets.FloatSlider(value, min=low, max=high, step=step, **_named(name))
 
 
 # A landscape: loss, gradient, and its lowest value. The wells are a sharp one at −1 and a wide one at 1.1, with a
@@ -385,7 +391,7 @@ def explore_schedules(steps_per_epoch: int = 36, epochs: int = 8) -> Explorer:
     for side, kind in (("a", "CyclicalLearningRate"), ("b", "OneCycle")):
 
         def count(name: str, value: int, least: int) -> widgets.IntSlider:
-            return widgets.IntSlider(min(value, epochs), min=least, max=epochs, description=name, **_wide())
+            return widgets.IntSlider(min(value, epochs), min=least, max=epochs, **_named(name))
 
         made = {
             "schedule": _choice(f"schedule {side.upper()}", list(SCHEDULES)),
@@ -446,7 +452,7 @@ def explore_range_test(result: Any) -> Explorer:
     options = [(f"{rate:.2g}", float(rate)) for rate in rates]
     chosen = result.bounds() or (rates[0], rates[-1])
     ends = tuple(int(np.argmin(np.abs(np.log(rates / bound)))) for bound in chosen)
-    handles = widgets.SelectionRangeSlider(options=options, index=ends, description="min and max", **_wide())
+    handles = widgets.SelectionRangeSlider(options=options, index=ends, **_named("min and max"))
     handles.layout.width = "800px"
 
     def update(bounds: tuple[float, float]) -> str:

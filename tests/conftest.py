@@ -1,5 +1,6 @@
-"""Settings for all tests: which may be skipped, and that in CI no other may."""
+"""Settings for all tests: which may be skipped, that in CI no other may, and what the report shows."""
 
+import itertools
 import os
 
 import pytest
@@ -30,6 +31,12 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    reports = itertools.chain(*terminalreporter.stats.values())
+    noted = itertools.chain(*(getattr(report, "user_properties", ()) for report in reports))
+    measured = [text for name, text in noted if name == "measured"]
+    if measured:
+        terminalreporter.section("measured")
+        terminalreporter.write("".join(f"{text}\n" for text in sorted(set(measured))))
     lines = accidental_skips(config)
     if lines:
         terminalreporter.section("skipped, which CI does not allow", red=True)

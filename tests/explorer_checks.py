@@ -14,7 +14,7 @@ import lesson
 
 def odd_values(control):
     """Both ends of a control, what lies beyond them, and what is no number."""
-    if isinstance(control, widgets.Dropdown):
+    if isinstance(control, widgets.SelectionSlider):
         return control.options
     if isinstance(control, widgets.SelectionRangeSlider):
         values = [value for _, value in control.options]

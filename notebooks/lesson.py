@@ -257,9 +257,11 @@ def explore_gradient_descent() -> Explorer:
     (track,) = field.plot([], [], "o-", color=STYLES[1]["color"], markersize=3, linewidth=1)
     (first,) = field.plot([], [], "s", color="black", markersize=7)
     (losses,) = curve.plot([], [], **STYLES[0])
-    field.set(xlabel="x", ylabel="y", title="The path, from the square")
+    field.set(xlabel="x", ylabel="y")
+    field.set_title("The path, from the square", y=1.02)  # else Matplotlib looks for a place in every picture
     curve.set(xlabel="step", ylabel="loss above the lowest", yscale="log", xlim=(0, 100), ylim=(1e-8, 1e3))
-    curve.set_title("The loss of each step")
+    curve.set_title("The loss of each step", y=1.02)
+    curve.yaxis.set_major_formatter("{x:g}")  # powers of ten are formulas, which take longer
     curve.grid(alpha=0.3)
     drawn: dict[str, Any] = {}
 

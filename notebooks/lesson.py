@@ -45,6 +45,20 @@ def provenance(runs: Sequence[Any]) -> str:
     return f"recorded: {len(runs)} runs on {data}, seeds {seeds}; {values('date')}; {versions}; {where}"
 
 
+def rank(ax: Axes, values: Mapping[str, Sequence[float]]) -> list[str]:
+    """One line for each name, the lowest median on top: a dot for every seed, a bar at the median.
+
+    Returns the names in their order.
+    """
+    order = sorted(values, key=lambda name: np.median(values[name]))
+    for row, name in enumerate(order):
+        ax.plot(sorted(values[name]), [row] * len(values[name]), "o-", color="#0072B2", markersize=4)
+        ax.plot(np.median(values[name]), row, "|", color="black", markersize=16)
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(len(order) - 0.5, -0.5)
+    return order
+
+
 class Claims:
     """A table of claims: who says it, what was measured live and in the recorded runs, and the verdict.
 

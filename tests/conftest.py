@@ -2,12 +2,17 @@
 
 import itertools
 import os
+import signal
 
 import pytest
 
 NO_MNIST = "LR_MNIST_NPZ is not set"
 # The only reasons that CI accepts.
 ALLOWED_SKIPS = (NO_MNIST,)
+
+
+# A shell that starts the tests in the background lets them ignore SIGINT, and some tests press Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item):

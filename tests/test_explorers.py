@@ -1,4 +1,4 @@
-"""Explorers: no value of a control may raise, and what is drawn is what the words say."""
+"""Explorers: what is drawn is what the words say. explorers.ipynb sets every control to odd values."""
 
 import subprocess
 import sys

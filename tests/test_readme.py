@@ -13,7 +13,7 @@ VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end verdicts -->)", r
 
 def outputs(path):
     cells = nbformat.read(path, as_version=4).cells
-    return [output.data for cell in cells for output in cell.get("outputs", []) if "data" in output]
+    return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
 
 
 def verdicts():
@@ -23,7 +23,8 @@ def verdicts():
         "| --- | --- | --- | --- | --- |",
     ]
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        tables = [data["text/plain"] for data in outputs(path) if ">claim</th>" in data.get("text/html", "")]
+        shown = [output.data for output in outputs(path)]
+        tables = [data["text/plain"] for data in shown if ">claim</th>" in data.get("text/html", "")]
         for line in "\n".join(tables).splitlines():
             claim, source, live, recorded, verdict = line.split(" | ")
             if source != "ours":
@@ -34,8 +35,9 @@ def verdicts():
 
 
 def five_rates():
-    shown = outputs(ROOT / "notebooks" / "01_fixed_learning_rates.ipynb")
-    return base64.b64decode([data["image/png"] for data in shown if "image/png" in data][1])
+    figures = [out for out in outputs(ROOT / "notebooks/01_fixed_learning_rates.ipynb") if "image/png" in out.data]
+    (figure,) = (out for out in figures if "five Adam rates" in out.metadata["image/png"]["alt"])
+    return base64.b64decode(figure.data["image/png"])
 
 
 def test_the_verdicts_are_those_of_the_notebooks():

@@ -260,9 +260,13 @@ def test_bad_input_is_named_before_training(changes, message):
         lr.Experiment(**({"label": "x", "optimizer": "sgd"} | changes))
 
 
-def test_train_wants_an_experiment():
+def test_train_and_run_all_name_the_wrong_argument():
     with pytest.raises(TypeError, match="experiment must be an Experiment, got 'adam'"):
         lr.train("adam")
+    with pytest.raises(TypeError, match="progress must be True or False, got 1"):
+        lr.train(short(SGD(0.1)), progress=1)
+    with pytest.raises(TypeError, match="on_run must be a function of a run, got 'plot'"):
+        lr.run_all([], on_run="plot")
 
 
 def test_plots_take_and_return_axes():

@@ -180,8 +180,8 @@ class Explorer(widgets.VBox):
         self._picture.value = picture.getvalue()
 
 
-def _figure(height: float = 3.6, **layout: Any) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH, height))
+def _figure(**layout: Any) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH, 3.6))
     return figure, figure.subplots(1, 2, gridspec_kw={"wspace": 0.25} | layout)
 
 
@@ -564,11 +564,16 @@ def _verdict(right: bool, why: str) -> None:
     print(("Right. " if right else "Not yet. ") + why)
 
 
+def _is_number(answer: Any) -> bool:
+    number = isinstance(answer, int | float | np.number) and not isinstance(answer, bool)
+    return number and math.isfinite(answer)
+
+
 def check_critical_rate(answer: Any) -> None:
     """Notebook 00: the critical rate of gradient descent on the loss 3 x² + 10 y²."""
     if answer is None:
         return _verdict(False, "Replace None by a number: 2 divided by which curvature?")
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+    if not _is_number(answer):
         return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
     reasons = {
         2 / 10: "The curvature is the second derivative: of 10 y² it is 20, not 10.",
@@ -589,7 +594,7 @@ def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
     """Notebook 01: how far can an Adam weight go in `steps` steps at a fixed `rate`, roughly?"""
     if answer is None:
         return _verdict(False, "Replace None by a number: how far is one step, and how many are there?")
-    if not isinstance(answer, int | float) or not math.isfinite(answer):
+    if not _is_number(answer):
         return _verdict(False, f"The answer is a distance, so one finite number. You gave {answer!r}.")
     bound = rate * steps
     if math.isclose(answer, bound, rel_tol=0.05):
@@ -604,7 +609,7 @@ def check_workable_width(answer: Any, losses: Mapping[float, float], limit: floa
     """Notebook 03: how many decades, at least, from the lowest to the highest rate that works?"""
     if answer is None:
         return _verdict(False, "Replace None by a number: which rates stay at or below the limit?")
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+    if not _is_number(answer):
         return _verdict(False, f"The answer is one finite number of decades. You gave {answer!r}.")
     rates = sorted(losses)
     works = [rate for rate in rates if losses[rate] <= limit]
@@ -651,7 +656,7 @@ def check_steepest(answer: Any, learning_rates: Sequence[float], losses: Sequenc
     """Notebook 04: at which rate does the loss fall fastest per decade, before its minimum?"""
     if answer is None:
         return _verdict(False, "Replace None by a rate: between whose neighbours is the drop largest?")
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or not math.isfinite(answer):
+    if not _is_number(answer):
         return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
     rates, losses = np.asarray(learning_rates, float), np.asarray(losses, float)
     lowest = int(losses.argmin())

@@ -776,7 +776,7 @@ class _Table(Schedule):
 
 def _advance(bar: tqdm, values: Mapping[str, float]) -> None:
     """One more is done, and these are its losses."""
-    bar.set_postfix({name: f"{values[name]:.3g}" for name in ("loss", "val_loss") if name in values})
+    bar.set_postfix({k: f"{values[k]:.3g}" for k in ("loss", "val_loss") if k in values}, refresh=False)
     bar.update()
 
 

@@ -598,7 +598,7 @@ def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
         return _verdict(False, f"The answer is a distance, so one finite number. You gave {answer!r}.")
     bound = rate * steps
     if math.isclose(answer, bound, rel_tol=0.05):
-        return _verdict(True, f"{steps} steps of about {rate:g} each reach {bound:g} at the most.")
+        return _verdict(True, f"{steps} steps of about {rate:g} each reach about {bound:g} at the most.")
     if math.isclose(answer, rate, rel_tol=0.05):
         return _verdict(False, "That is one step. The weight makes one such step per batch.")
     hint = "Too far" if answer > bound else "Too short"

@@ -77,7 +77,10 @@ def article_fit(data, epochs, validate, optimizer=None, callbacks=()):
 
 def our_train(data):
     start = time.perf_counter()
-    lr.train(lr.Experiment("ours", keras.optimizers.Adam(0.001), dataset=data.name, epochs=EPOCHS[data.name]))
+    lr.train(
+        lr.Experiment("ours", keras.optimizers.Adam(0.001), dataset=data.name, epochs=EPOCHS[data.name]),
+        progress=False,
+    )
     return time.perf_counter() - start
 
 
@@ -125,7 +128,7 @@ def our_cycle(data):
     """The schedule object, in `train`."""
     start = time.perf_counter()
     optimizer = keras.optimizers.SGD(cycle(data))
-    lr.train(lr.Experiment("cycle", optimizer, dataset=data.name, epochs=EPOCHS[data.name]))
+    lr.train(lr.Experiment("cycle", optimizer, dataset=data.name, epochs=EPOCHS[data.name]), progress=False)
     return time.perf_counter() - start
 
 
@@ -197,8 +200,8 @@ def study_row(pairs=3):
 def store_row():
     """What the store adds to a run of ten epochs: to find it missing, and to write it."""
     experiment = study()[0]
-    lr.train(experiment)
-    run = lr.train(experiment)
+    lr.train(experiment, progress=False)
+    run = lr.train(experiment, progress=False)
     with tempfile.TemporaryDirectory() as folder:
         store, start = f"{folder}/runs.jsonl", time.perf_counter()
         for _ in range(100):

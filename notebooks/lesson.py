@@ -193,7 +193,7 @@ def _named(name: str) -> dict[str, Any]:
     return {
         "description": name,
         "tooltip": name,
-        "style": {"description_width": "8em"},
+        "style": {"description_width": "10em"},
         "layout": widgets.Layout(width="440px"),
     }
 

@@ -66,6 +66,7 @@ def _native_stderr_hidden() -> Iterator[None]:
 with _native_stderr_hidden():
     import keras
     import tensorflow as tf
+    from tqdm.keras import TqdmCallback
 
     # How a sum is split over threads changes its last digits. With one thread for each operation a run gives the
     # same numbers in any number of processes, on any number of cores, and processes do not fight for the cores.
@@ -774,18 +775,12 @@ class _Table(Schedule):
         return {}
 
 
-def _advance(bar: tqdm, values: Mapping[str, float]) -> None:
-    """One more is done, and these are its losses."""
-    bar.set_postfix({k: f"{values[k]:.3g}" for k in ("loss", "val_loss") if k in values}, refresh=False)
-    bar.update()
-
-
 class _Recorder(keras.callbacks.Callback):
     """Shuffles, notes the rate of every executed step, stops when the loss is no number any more."""
 
-    def __init__(self, rates: np.ndarray | None, steps_per_epoch: int, orders: np.ndarray, bar: tqdm) -> None:
+    def __init__(self, rates: np.ndarray | None, steps_per_epoch: int, orders: np.ndarray) -> None:
         super().__init__()
-        self.rates, self.steps_per_epoch, self.orders, self.bar = rates, steps_per_epoch, orders, bar
+        self.rates, self.steps_per_epoch, self.orders = rates, steps_per_epoch, orders
         self.order = tf.Variable(orders[:1])
         self.used, self.status = [], "finished"
 
@@ -804,7 +799,6 @@ class _Recorder(keras.callbacks.Callback):
         self.used.extend([self.rate] * steps if self.rates is None else self.rates[done : done + steps])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        _advance(self.bar, logs)
         if not math.isfinite(logs["loss"]):
             self.status, self.model.stop_training = "diverged", True
 
@@ -850,15 +844,16 @@ def train(
         model.optimizer._learning_rate.rates.assign(rates)
 
     orders = _orders(len(training[0]), experiment.epochs, experiment.seed)
-    bar = tqdm(total=experiment.epochs, desc="epochs", disable=not progress, file=sys.stdout, ncols=80)
-    history, recorder = keras.callbacks.History(), _Recorder(rates, steps, orders, bar)
+    history, recorder = keras.callbacks.History(), _Recorder(rates, steps, orders)
+    options = {"tqdm_class": tqdm, "file": sys.stdout, "disable": not progress}
+    bar = TqdmCallback(experiment.epochs, verbose=0, desc="epochs", **options)
     test = (math.nan, math.nan)
     try:
         model.fit(
             _batches(training, experiment.batch_size, recorder.order),
             validation_data=_batches(validation) if experiment.validate else None,
             epochs=experiment.epochs,
-            callbacks=[*callbacks, recorder, history],
+            callbacks=[*callbacks, recorder, history, bar],
             shuffle=False,  # the recorder does it
             verbose=0,
         )
@@ -869,7 +864,7 @@ def train(
     except KeyboardInterrupt:
         recorder.status = "interrupted"
     finally:
-        bar.close()
+        bar.on_train_end()  # which a run that was stopped has not come to
     seconds = time.perf_counter() - start
     numbers_of_epochs = {name: [float(value) for value in values] for name, values in history.history.items()}
     used = np.asarray(recorder.used, "float32")
@@ -1190,7 +1185,8 @@ def run_all(
                 if store is not None:
                     _append(store, run)
                     unsaved -= 1
-                _advance(bar, {name: values[-1] for name, values in run.history.items()})
+                bar.set_postfix(loss=run.history["loss"][-1], refresh=False)
+                bar.update()
                 if on_run is not None:
                     on_run(run)
         except KeyboardInterrupt:
@@ -1684,7 +1680,7 @@ class LiveLoss(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.curves, self.figure = {}, None
+        self.on_train_begin()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """A figure of its own for every fit."""

@@ -319,6 +319,8 @@ def build_lenet(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: in
 
 
 NETWORKS = {"cnn": build_cnn, "lenet": build_lenet}
+# To be raised when a network changes: runs of the older one are then no longer found.
+NETWORK_VERSIONS = {"cnn": 1, "lenet": 1}
 
 # Schedules ---------------------------------------------------------------------------------------------
 
@@ -976,7 +978,7 @@ def _threads() -> int:
     return chosen or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or joblib.cpu_count()
 
 
-FORMAT = 1  # of a stored run; a later one may have what this module would not understand
+FORMAT = 2  # of a stored run; a later one may have what this module would not understand
 
 
 def _environment() -> dict[str, str]:
@@ -1047,11 +1049,46 @@ def _or_none(value: float) -> float | None:
 
 
 def _identity(experiment: Experiment) -> str:
-    """A checksum of what defines a run."""
-    fields = dataclasses.asdict(experiment)
-    del fields["label"]
-    fields |= {"dataset": _checksum(experiment.dataset), "network": _network(experiment.network)}
+    """A checksum of what defines a run, in fields of our own: an upgrade of Keras must not lose a recording."""
+    fields = {
+        "version": 1,  # of this description
+        "data": _checksum(experiment.dataset),
+        "network": experiment.network,
+        "network_version": NETWORK_VERSIONS[experiment.network],
+        "optimizer": _described(experiment.optimizer),
+        "batch_size": experiment.batch_size,
+        "epochs": experiment.epochs,
+        "seed": experiment.seed,
+        "validate": experiment.validate,
+    }
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _described(value: Any) -> Any:
+    """An optimizer's or a schedule's Keras configuration in our own words: its class and its arguments.
+
+    All arguments of its own constructor; of those of Keras's optimizer the ones that are not None or False. Where
+    the class lies, what Keras calls it and what Keras may add to its configuration does not count, nor does a
+    digit beyond float32.
+    """
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if not isinstance(value, dict) or "class_name" not in value:
+        return value
+    kind = type(keras.saving.deserialize_keras_object(copy.deepcopy(value)))
+    config, general = value["config"], _arguments(keras.optimizers.Optimizer)
+    idle = {"name"} if config.get("use_ema") else {"name", "ema_momentum", "ema_overwrite_frequency"}
+    return {"class": value["class_name"]} | {
+        name: _described(config[name])
+        for name in config.keys() & _arguments(kind) - idle
+        if name not in general or (config[name] is not None and config[name] is not False)
+    }
+
+
+def _arguments(kind: type) -> set[str]:
+    """The names of all arguments that the constructors of a class and of its parents take."""
+    constructors = [vars(parent)["__init__"] for parent in kind.__mro__[:-1] if "__init__" in vars(parent)]
+    return {name for constructor in constructors for name in inspect.signature(constructor).parameters}
 
 
 def _append(store: str | os.PathLike, run: Run) -> None:
@@ -1090,21 +1127,25 @@ def _read_store(path: str) -> dict[str, dict]:
         for number, line in enumerate(file, start=1):
             try:
                 content = json.loads(line)
-                identity, written = content["experiment"]["identity"], int(content["environment"]["format"])
-            except (ValueError, KeyError, TypeError) as error:
-                start = line.strip()[: len(_BEGINNING)]
-                torn = isinstance(error, json.JSONDecodeError) and _BEGINNING.startswith(start)
-                if not torn:
-                    raise ValueError(
-                        f"store must hold runs, one a line, got {path!r} with line {number}: {line[:60]!r}"
-                    ) from None
-                if start:
-                    warnings.warn(f"{path}, line {number} is torn: its run is as good as not done", stacklevel=4)
+            except ValueError:  # a process that was killed, a full disk or a power cut leaves a part, or NUL bytes
+                start = line.strip(b"\0 \r\n")[: len(_BEGINNING)]
+                if not _BEGINNING.startswith(start):
+                    raise _foreign(path, number, line) from None
+                if line.strip():
+                    warnings.warn(f"{path}, line {number} is torn: its run has to be trained again", stacklevel=4)
                 continue
-            if written > FORMAT:
-                raise ValueError(f"store must have format {FORMAT}, got {path!r} of a newer version: {written}")
+            try:
+                identity, written = content["experiment"]["identity"], int(content["environment"]["format"])
+            except (ValueError, KeyError, TypeError):
+                raise _foreign(path, number, line) from None
+            if written != FORMAT:
+                raise ValueError(f"store must have format {FORMAT}, got {path!r} with a run of format {written}")
             runs.setdefault(identity, content)
     return runs
+
+
+def _foreign(path: str, number: int, line: bytes) -> ValueError:
+    return ValueError(f"store must hold runs, one a line, got {path!r} with line {number}: {line[:60]!r}")
 
 
 _training = threading.Lock()  # runs share compiled networks, so two threads must not train at once

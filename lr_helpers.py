@@ -43,6 +43,44 @@ from lr_range_test import (  # noqa: F401
 # Data -------------------------------------------------------------------------------------------------
 
 
+# Training and validation images, so that steps can be counted where the data are not at hand.
+SIZES = {"digits": (1_149, 288), "mnist": (48_000, 12_000), "fashion_mnist": (48_000, 12_000)}
+
+# The article's batch size for MNIST. Digits has 1,149 training images: 32 gives it 36 steps an epoch.
+BATCH_SIZES = {"digits": 32, "mnist": 250, "fashion_mnist": 250}
+
+TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
+
+# SHA-256 of the bytes of the canonical arrays, whatever file they come in.
+SHA256 = {
+    "mnist": {
+        "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+        "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+        "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+        "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    },
+    "fashion_mnist": {
+        "x_train": "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+        "y_train": "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+        "x_test": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+        "y_test": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+    },
+}
+
+
+def steps_per_epoch(name: str, batch_size: int | None = None, validate: bool = True) -> int:
+    """Batches in one pass over a data set's training images; the last one may be short.
+
+    Args:
+        name: `"digits"`, `"mnist"` or `"fashion_mnist"`.
+        batch_size: images in a batch; None for the one of `BATCH_SIZES`.
+        validate: False where the validation images are trained on, too.
+    """
+    training, validation = SIZES[check_choice("name", name, SIZES)]
+    size = BATCH_SIZES[name] if batch_size is None else check_count("batch_size", batch_size)
+    return math.ceil((training if validate else training + validation) / size)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """Images (n, 28, 28, 1), float32 in [0, 1], and integer labels (n,), in three parts. Read-only."""
@@ -57,56 +95,7 @@ class Dataset:
 
     def steps_per_epoch(self, batch_size: int | None = None) -> int:
         """Batches in one pass over the training images; the last one may be short."""
-        size = BATCH_SIZES[self.name] if batch_size is None else check_count("batch_size", batch_size)
-        return math.ceil(len(self.x_train) / size)
-
-
-# Training and validation images, so that steps can be counted where the data are not at hand.
-SIZES = {"digits": (1_149, 288), "mnist": (48_000, 12_000)}
-
-# The article's batch size for MNIST. Digits has 1,149 training images: 32 gives it 36 steps an epoch.
-BATCH_SIZES = {"digits": 32, "mnist": 250}
-
-# SHA-256 of the bytes of the canonical arrays, whatever file they come in.
-MNIST_SHA256 = {
-    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
-    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
-    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
-    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
-}
-
-
-def load_dataset(name: str = "digits") -> Dataset:
-    """Load `"digits"` (default: it comes with scikit-learn, offline) or `"mnist"`.
-
-    digits: 1,797 images of 8×8 pixels, scaled to 28×28 with bilinear interpolation; a fixed split,
-    stratified by label, of about 64/16/20 %. mnist: the first 48,000 and last 12,000 training images, as
-    `validation_split=0.2` divides them, and 10,000 test images; read from the file that the environment
-    variable LR_MNIST_NPZ names, else through `keras.datasets.mnist`.
-
-    Raises ValueError for another name or a damaged file, FileNotFoundError or ConnectionError without MNIST.
-    """
-    return _load(check_choice("name", name, BATCH_SIZES))
-
-
-@functools.cache
-def checksum(name: str) -> str:
-    """Of all arrays of a data set. MNIST's is known without loading it."""
-    data = [MNIST_SHA256[key].encode() for key in MNIST_SHA256] if name == "mnist" else _digits()
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in data)).hexdigest()
-
-
-@functools.cache
-def _load(name: str) -> Dataset:
-    # Views of the tensors, read-only: MNIST is 220 MB, and a laptop need not hold it twice.
-    return Dataset(name, *(np.asarray(memoryview(tensor)) for tensor in tensors(name)))
-
-
-@functools.cache
-def tensors(name: str) -> list[tf.Tensor]:
-    """The six arrays of a `Dataset`, in the order of its fields, as tensors in the memory of the CPU."""
-    with tf.device("CPU"):
-        return [tf.constant(array) for array in (_digits() if name == "digits" else _mnist())]
+        return steps_per_epoch(self.name, batch_size)
 
 
 def _digits() -> list[np.ndarray]:
@@ -122,46 +111,90 @@ def _digits() -> list[np.ndarray]:
     return [x_train, y_train, x_val, y_val, x_test, y_test]
 
 
-def _mnist() -> list[np.ndarray]:
-    path = os.environ.get("LR_MNIST_NPZ")
-    if path:
-        arrays = _mnist_from_file(path)
-    else:
-        try:
-            (x, y), (x_test, y_test) = keras.datasets.mnist.load_data()
-        except Exception as error:  # Keras raises a bare Exception when it cannot download
-            raise ConnectionError(
-                "MNIST could not be downloaded. Either copy mnist.npz from a machine that has it and set the "
-                "environment variable LR_MNIST_NPZ to its path, or run load_dataset('mnist') once with a network. "
-                "DATASET = 'digits', the default, needs neither."
-            ) from error
-        arrays = {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+def _from_file(path: str, name: str) -> dict[str, np.ndarray]:
+    variable = f"LR_{name.upper()}_NPZ"
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"{variable} must name the file {name}.npz, got {path!r}; or use DATASET = 'digits'"
+        )
+    arrays, key = {}, "of the file"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for key in SHA256[name]:
+                arrays[key] = file[key]
+    except Exception as error:  # a damaged zip can raise nearly anything
+        raise ValueError(f"array {key} cannot be read from {variable}={path!r}: {error}") from error
+    return arrays
+
+
+def _downloaded(name: str) -> dict[str, np.ndarray]:
+    try:
+        (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises a bare Exception when it cannot download
+        raise ConnectionError(
+            f"{TITLES[name]} could not be downloaded. Either copy {name}.npz from a machine that has it and set "
+            f"the environment variable LR_{name.upper()}_NPZ to its path, or run load_dataset({name!r}) once with "
+            "a network. DATASET = 'digits', the default, needs neither."
+        ) from error
+    return {"x_train": x, "y_train": y, "x_test": x_test, "y_test": y_test}
+
+
+def _published(name: str) -> list[np.ndarray]:
+    """MNIST or Fashion-MNIST, checked, in six parts."""
+    path = os.environ.get(f"LR_{name.upper()}_NPZ")
+    arrays = _from_file(path, name) if path else _downloaded(name)
     for key, array in arrays.items():
-        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != MNIST_SHA256[key]:
+        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != SHA256[name][key]:
             raise ValueError(
-                f"array {key} is not MNIST's: shape {array.shape}, dtype {array.dtype}, and another checksum; "
-                "fetch the file again, or use DATASET = 'digits'"
+                f"array {key} is not {TITLES[name]}'s: shape {array.shape}, dtype {array.dtype}, and another "
+                "checksum; fetch the file again, or use DATASET = 'digits'"
             )
-    x, y, x_test, y_test = (arrays[key] for key in MNIST_SHA256)
+    x, y, x_test, y_test = (arrays[key] for key in SHA256[name])
     x, x_test = (np.divide(a[..., None], 255, dtype="float32") for a in (x, x_test))
     y, y_test = y.astype("int64"), y_test.astype("int64")
     return [x[:48_000], y[:48_000], x[48_000:], y[48_000:], x_test, y_test]
 
 
-def _mnist_from_file(path: str) -> dict[str, np.ndarray]:
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"LR_MNIST_NPZ must name the file mnist.npz, got {path!r}; or use DATASET = 'digits'"
-        )
-    key = "of the file"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {}
-            for key in MNIST_SHA256:
-                arrays[key] = file[key]
-    except Exception as error:  # a damaged zip can raise nearly anything
-        raise ValueError(f"array {key} cannot be read from LR_MNIST_NPZ={path!r}: {error}") from error
-    return arrays
+@functools.cache
+def tensors(name: str) -> list[tf.Tensor]:
+    """The six arrays of a `Dataset`, in the order of its fields, as tensors in the memory of the CPU."""
+    with tf.device("CPU"):
+        return [tf.constant(array) for array in (_digits() if name == "digits" else _published(name))]
+
+
+@functools.cache
+def checksum(name: str) -> str:
+    """SHA-256 over all arrays of a data set, as hexadecimal digits. MNIST's is known without loading it."""
+    parts = [digest.encode() for digest in SHA256[name].values()] if name in SHA256 else _digits()
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+@functools.cache
+def _load(name: str) -> Dataset:
+    # Views of the tensors, read-only: MNIST is 220 MB, and a laptop need not hold it twice.
+    return Dataset(name, *(np.asarray(memoryview(tensor)) for tensor in tensors(name)))
+
+
+def load_dataset(name: str = "digits") -> Dataset:
+    """Load a data set: images (n, 28, 28, 1), float32 in [0, 1], and integer labels, in three parts.
+
+    Args:
+        name:
+            - `"digits"` (default: it comes with scikit-learn, offline): 1,797 images of 8×8 pixels, scaled to
+              28×28 with bilinear interpolation; a fixed split, stratified by label, of about 64/16/20 %.
+            - `"mnist"`, `"fashion_mnist"`: the first 48,000 and last 12,000 training images, as
+              `validation_split=0.2` divides them, and 10,000 test images. Read from the file that the environment
+              variable LR_MNIST_NPZ or LR_FASHION_MNIST_NPZ names, else through `keras.datasets`.
+
+    Returns:
+        A `Dataset`. Its arrays are read-only and shared by all calls.
+
+    Raises:
+        ValueError: another name; a file that cannot be read, or whose arrays are not the published ones.
+        FileNotFoundError: the environment variable names no file.
+        ConnectionError: there is no such variable, and the download failed.
+    """
+    return _load(check_choice("name", name, BATCH_SIZES))
 
 
 # Model ------------------------------------------------------------------------------------------------
@@ -170,8 +203,13 @@ def _mnist_from_file(path: str) -> dict[str, np.ndarray]:
 def build_cnn(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> keras.Sequential:
     """The article's network: two convolutions with pooling and dropout, then a dense layer.
 
-    431,242 parameters at the defaults. Images (n, *input_shape) in, probabilities (n, num_classes) out.
-    Not compiled, so that the optimizer stays the caller's choice.
+    Args:
+        input_shape: of one image, (height, width, channels).
+        num_classes: probabilities that come out.
+
+    Returns:
+        A `keras.Sequential`, not compiled, so that the optimizer stays the caller's choice: images
+        (n, *input_shape) in, probabilities (n, num_classes) out; 431,242 parameters at the defaults.
     """
     layers = keras.layers
     return keras.Sequential(
@@ -191,10 +229,17 @@ def build_cnn(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int 
 
 
 def build_lenet(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> keras.Sequential:
-    """LeNet as Caffe's MNIST example has it, the network of Smith and Topin (2017). 431,080 parameters.
+    """LeNet as Caffe's MNIST example has it, the network of Smith (2018), Table 2. 431,080 parameters.
 
     Caffe's weight decay, 0.0005 times each weight in the gradient, is L2 regularisation here, and so part of the
     loss. Caffe also trains biases at twice the rate; here they train at the same one.
+
+    Args:
+        input_shape: of one image, (height, width, channels).
+        num_classes: probabilities that come out.
+
+    Returns:
+        A `keras.Sequential`, not compiled.
     """
     layers, decay = keras.layers, {"kernel_regularizer": keras.regularizers.L2(0.00025)}
     return keras.Sequential(
@@ -219,19 +264,44 @@ _schedules = keras.optimizers.schedules
 
 
 def linear_decay(initial_lr: float, *, epochs: int, steps_per_epoch: int) -> Schedule:
-    """From `initial_lr` at step 0 in a straight line to 0 after `epochs`; 0, but for rounding, from then on.
+    """From `initial_lr` in a straight line to 0: initial_lr·(1 − step / (epochs·steps_per_epoch)).
 
-    The last executed step, epochs·steps_per_epoch − 1, still trains: at initial_lr / (epochs·steps_per_epoch).
-    Keras's PolynomialDecay with power 1. Raises ValueError or TypeError for a value that makes no sense.
+    First step: initial_lr. Last executed step, epochs·steps_per_epoch − 1: initial_lr / (epochs·steps_per_epoch),
+    so it still trains. From then on: 0, but for rounding.
+
+    Args:
+        initial_lr: the rate of step 0.
+        epochs: length of the decay.
+        steps_per_epoch: batches in an epoch.
+
+    Returns:
+        Keras's `PolynomialDecay` with power 1.
+
+    Raises:
+        ValueError: `initial_lr` is not positive and finite, or a count is below 1.
+        TypeError: a rate is not a number, or a count is not a whole one.
     """
     steps = check_count("epochs", epochs) * check_count("steps_per_epoch", steps_per_epoch)
     return _schedules.PolynomialDecay(check_rate("initial_lr", initial_lr), steps, end_learning_rate=0.0)
 
 
 def step_decay(initial_lr: float, *, drop: float, every: int, steps_per_epoch: int) -> Schedule:
-    """`initial_lr` times `drop` (a factor between 0 and 1) after each `every` epochs.
+    """A staircase: initial_lr·drop**⌊step / (every·steps_per_epoch)⌋.
 
-    Step every·steps_per_epoch is the first with the smaller rate. Keras's ExponentialDecay as a staircase.
+    First step: initial_lr. Step every·steps_per_epoch is the first with the smaller rate.
+
+    Args:
+        initial_lr: the rate of step 0.
+        drop: the factor of each drop, between 0 and 1.
+        every: epochs from one drop to the next.
+        steps_per_epoch: batches in an epoch.
+
+    Returns:
+        Keras's `ExponentialDecay` with `staircase=True`.
+
+    Raises:
+        ValueError: `initial_lr` is not positive and finite, `drop` not between 0 and 1, or a count is below 1.
+        TypeError: a rate is not a number, or a count is not a whole one.
     """
     # In a compiled graph step/decay_steps becomes step·(1/decay_steps), which is rounded: at some lengths, 61 for
     # one, the drop came a step late. Four units in the last place less, and it is right for four million steps.
@@ -246,16 +316,41 @@ def step_decay(initial_lr: float, *, drop: float, every: int, steps_per_epoch: i
 
 
 def time_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
-    """initial_lr / (1 + rate·t), with t in epochs, at every step. Keras's InverseTimeDecay.
+    """initial_lr / (1 + rate·t), with t = step / steps_per_epoch, at every step. First step: initial_lr.
 
     Lau (2017) calls this time-based decay; the article multiplies the factors up instead, see notebook 02.
+
+    Args:
+        initial_lr: the rate of step 0.
+        rate: of the decay, per epoch: after 1/rate epochs half is left.
+        steps_per_epoch: batches in an epoch.
+
+    Returns:
+        Keras's `InverseTimeDecay`.
+
+    Raises:
+        ValueError: a rate is not positive and finite, or `steps_per_epoch` is below 1.
+        TypeError: a rate is not a number, or `steps_per_epoch` is not a whole one.
     """
     steps = check_count("steps_per_epoch", steps_per_epoch)
     return _schedules.InverseTimeDecay(check_rate("initial_lr", initial_lr), steps, check_rate("rate", rate))
 
 
 def exponential_decay(initial_lr: float, rate: float, *, steps_per_epoch: int) -> Schedule:
-    """initial_lr · exp(−rate·t), with t in epochs, at every step (Lau, 2017). Keras's ExponentialDecay."""
+    """initial_lr·exp(−rate·t), with t = step / steps_per_epoch, at every step (Lau, 2017). First step: initial_lr.
+
+    Args:
+        initial_lr: the rate of step 0.
+        rate: of the decay, per epoch: after 1/rate epochs 37 % are left.
+        steps_per_epoch: batches in an epoch.
+
+    Returns:
+        Keras's `ExponentialDecay`.
+
+    Raises:
+        ValueError: a rate is not positive and finite, or `steps_per_epoch` is below 1.
+        TypeError: a rate is not a number, or `steps_per_epoch` is not a whole one.
+    """
     steps = check_count("steps_per_epoch", steps_per_epoch)
     factor = math.exp(-check_rate("rate", rate))
     return _schedules.ExponentialDecay(check_rate("initial_lr", initial_lr), steps, factor)
@@ -281,14 +376,25 @@ class CyclicalLearningRate(_Configured):
 
     - `"triangular"`: h;
     - `"triangular2"`: h·2**(−c), the amplitude is halved after each cycle;
-    - `"exp_range"`: h·gamma**step; `gamma` defaults to 0.99994, the value of Smith's experiments;
+    - `"exp_range"`: h·gamma**step. Smith lets both bounds fall; here, as in later code, the lower one stays;
     - `"sinusoidal"`: sin²(π/2·h), Smith's Hann window;
     - `"parabolic"`: 1 − (1 − h)², Smith's Welch window.
 
-    The way down takes `step_size_down` steps, as many as the way up by default. Step 0 uses min_lr, step
-    `step_size` is the first peak, step step_size + step_size_down the next trough: the last step of whole cycles
-    is one step above the trough. Exact for millions of steps. Raises ValueError or TypeError for a value that
-    makes no sense.
+    First step: min_lr. First peak: step `step_size`. Next trough: step step_size + step_size_down; the last step
+    of whole cycles is one step above it. Exact for millions of steps.
+
+    Args:
+        min_lr: the rate of the troughs.
+        max_lr: the rate of the peaks; above `min_lr`.
+        step_size: steps from a trough to a peak. Smith advises 2 to 10 epochs.
+        policy: one of `CyclicalLearningRate.POLICIES`, see above.
+        gamma: of "exp_range", at most 1. 0.99994 is the value of Smith's experiments.
+        step_size_down: steps from a peak to a trough; None for as many as up.
+
+    Raises:
+        ValueError: a rate is not positive and finite, `min_lr` is not below `max_lr`, a count is below 1, `gamma`
+            is above 1, or there is no such policy.
+        TypeError: a rate is not a number, or a count is not a whole one.
     """
 
     POLICIES = ("triangular", "triangular2", "exp_range", "sinusoidal", "parabolic")
@@ -337,13 +443,23 @@ class CyclicalLearningRate(_Configured):
 class OneCycle(_Configured):
     """One cycle as long as the run, then far below its start (Smith and Topin, 2017, "super-convergence").
 
-    As in fastai and PyTorch: from max_lr / `start_division` up to `max_lr` in the first `warmup` of the `steps`,
-    then down to max_lr / (start_division·`final_division`), along half a cosine or a straight line
-    (`anneal="linear"`). The defaults are PyTorch's.
+    As in fastai and PyTorch: from max_lr / start_division up to max_lr, then down to
+    max_lr / (start_division·final_division), each along half a cosine or a straight line.
 
-    Step 0 uses max_lr / start_division; the peak is at warmup·steps − 1, between two steps where that is not
-    whole; the last executed step, steps − 1, uses the final rate, and so do all after it. Raises ValueError or
-    TypeError for a value that makes no sense.
+    First step: max_lr / start_division. Peak: step warmup·steps − 1, between two steps where that is not whole.
+    Last executed step, steps − 1, and all after it: max_lr / (start_division·final_division).
+
+    Args:
+        max_lr: the rate of the peak.
+        steps: length of the run, at least 3.
+        warmup: share of the steps on the way up: above 1/steps, below 1. 0.3 is PyTorch's, as are the next two.
+        start_division: how many times the first rate lies below the peak; at least 1.
+        final_division: how many times the last rate lies below the first; at least 1.
+        anneal: `"cosine"` or `"linear"`.
+
+    Raises:
+        ValueError: an argument is outside the range given above, or the last rate is too small for float32.
+        TypeError: a rate or a share is not a number, or `steps` is not a whole one.
     """
 
     ANNEALS = ("cosine", "linear")
@@ -391,10 +507,21 @@ class OneCycle(_Configured):
 class WarmupStableDecay(_Configured):
     """Up in a straight line, level, down in a straight line (Hu and others, 2024, MiniCPM, section 4).
 
-    `warmup`, `stable` and `decay` are numbers of steps; the first two may be 0. Step 0 uses `initial_lr` (0: the
-    first batch then only fills the optimizer's averages), steps `warmup` to warmup + stable use `peak_lr`, step
-    warmup + stable + decay and all after it use `final_lr`: the last executed step of such a run is one step
-    above. Raises ValueError or TypeError for a value that makes no sense.
+    First step: initial_lr. Peak: steps warmup to warmup + stable. Step warmup + stable + decay and all after it:
+    final_lr; the last executed step of such a run is one step above.
+
+    Args:
+        peak_lr: the rate of the level part.
+        warmup: steps on the way up; may be 0.
+        stable: steps on the level; may be 0.
+        decay: steps on the way down, at least 1.
+        initial_lr: at most `peak_lr`. With 0 the first batch only fills the optimizer's averages.
+        final_lr: at most `peak_lr`.
+
+    Raises:
+        ValueError: a rate is negative or not finite, `peak_lr` is 0 or below another rate, or a count is too
+            small.
+        TypeError: a rate is not a number, or a count is not a whole one.
     """
 
     def __init__(
@@ -431,10 +558,18 @@ class WarmupStableDecay(_Configured):
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
 class InverseDecay(_Configured):
-    """initial_lr·(1 + gamma·step)**(−power): Caffe's `inv`, with which Smith and Topin (2017) compare 1cycle.
+    """initial_lr·(1 + gamma·step)**(−power): Caffe's `inv`, with which Smith (2018), Table 2, compares 1cycle.
 
-    Step 0 uses initial_lr. Keras's InverseTimeDecay has no power; the defaults are those of Caffe's LeNet example.
-    Raises ValueError or TypeError for a value that makes no sense.
+    First step: initial_lr. Keras's `InverseTimeDecay` has no power.
+
+    Args:
+        initial_lr: the rate of step 0.
+        gamma: per step. The default, and that of `power`, is of Caffe's LeNet example.
+        power: of the decay.
+
+    Raises:
+        ValueError: an argument is not positive and finite.
+        TypeError: an argument is not a number.
     """
 
     def __init__(self, initial_lr: float, gamma: float = 0.0001, power: float = 0.75) -> None:
@@ -458,11 +593,18 @@ def _as_schedule(name: str, schedule: Any, kinds: Any = Schedule) -> Any:
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
 class InverseMomentum(_Configured):
-    """Momentum that falls from `high` to `low` while the rate of `schedule` rises, and back (Smith, 2018).
+    """Momentum that falls while the rate rises, and back (Smith, 2018): high − (high − low)·height of the step.
 
-    high − (high − low)·height of the step, for a CyclicalLearningRate or a OneCycle. 0.85 and 0.95 are fastai's
-    and PyTorch's. For `ScheduledSGD` and `ScheduledAdam`. Raises ValueError or TypeError for a value that makes
-    no sense.
+    For `ScheduledSGD` and `ScheduledAdam`. First step: high. At the rate's peak: low.
+
+    Args:
+        schedule: the rate's, a `CyclicalLearningRate` or a `OneCycle`.
+        low: zero or more. 0.85, and 0.95 for `high`, are fastai's and PyTorch's.
+        high: above `low`, below 1.
+
+    Raises:
+        ValueError: `low` is negative or not below `high`, or `high` is not below 1.
+        TypeError: `schedule` is of another kind, or a momentum is not a number.
     """
 
     def __init__(self, schedule: CyclicalLearningRate | OneCycle, low: float = 0.85, high: float = 0.95) -> None:
@@ -480,8 +622,15 @@ class InverseMomentum(_Configured):
 class ScheduledSGD(keras.optimizers.SGD):
     """Keras's SGD, but its `momentum` is a schedule, followed step by step.
 
-    A number that is assigned to Keras's `momentum` during training has no effect: it was compiled in. Other
-    arguments as for SGD. Raises TypeError where `momentum` is no schedule.
+    A number that is assigned to Keras's `momentum` during training has no effect: it was compiled in.
+
+    Args:
+        learning_rate: a number or a schedule, as for SGD.
+        momentum: a schedule, such as `InverseMomentum`.
+        arguments: all others of SGD.
+
+    Raises:
+        TypeError: `momentum` is no schedule.
     """
 
     def __init__(self, learning_rate: Any = 0.01, *, momentum: Schedule, **arguments: Any) -> None:
@@ -503,8 +652,15 @@ class ScheduledSGD(keras.optimizers.SGD):
 class ScheduledAdam(keras.optimizers.Adam):
     """Keras's Adam, but its `beta_1` is a schedule, followed step by step.
 
-    As in PyTorch, Adam's bias correction uses the present beta_1. Other arguments as for Adam. Raises TypeError
-    where `beta_1` is no schedule.
+    As in PyTorch, Adam's bias correction uses the present beta_1.
+
+    Args:
+        learning_rate: a number or a schedule, as for Adam.
+        beta_1: a schedule, such as `InverseMomentum`.
+        arguments: all others of Adam.
+
+    Raises:
+        TypeError: `beta_1` is no schedule.
     """
 
     def __init__(self, learning_rate: Any = 0.001, *, beta_1: Schedule, **arguments: Any) -> None:
@@ -526,10 +682,18 @@ class ScheduledAdam(keras.optimizers.Adam):
 
 
 def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.ndarray) -> np.ndarray:
-    """The rates, float32, that a schedule (or a fixed rate) gives at steps 0 … steps − 1, or at an array of steps.
+    """The rates that a schedule gives, evaluated in a compiled graph, one step at a time, as an optimizer does it.
 
-    Evaluated in a compiled graph, one step at a time, as an optimizer does it. Raises ValueError or TypeError
-    when `steps` is not a count or an array of integers, or when a rate comes out negative or not finite.
+    Args:
+        schedule: a Keras schedule, or a fixed rate.
+        steps: a count, for steps 0 … steps − 1, or an array of integers.
+
+    Returns:
+        One rate for each step, float32.
+
+    Raises:
+        ValueError: a step is negative or above 2³¹, or a rate comes out negative or not finite.
+        TypeError: `steps` is neither a whole number nor an array of them, or `schedule` is neither kind.
     """
     if isinstance(steps, numbers.Number):
         numbers_of_steps = np.arange(check_count("steps", steps, most=MOST_STEPS))
@@ -557,11 +721,73 @@ def _evaluate(schedule: Schedule, steps: np.ndarray) -> np.ndarray:
     return every().numpy()
 
 
+# Sharpness --------------------------------------------------------------------------------------------
+
+
+def sharpness(model: keras.Model, x: Any, y: Any, *, chunk: int = 500, tolerance: float = 0.01) -> float:
+    """λ, the largest eigenvalue of the loss's Hessian: gradient descent is stable at rates below 2/λ.
+
+    By Lanczos iteration (SciPy's `eigsh`) on Hessian-vector products, which TensorFlow computes exactly, reverse
+    over reverse (Pearlmutter, 1994): about 20 products of three gradients' work each. The loss is the one that
+    `fit` minimises, over all of x, with dropout off.
+
+    Args:
+        model: compiled.
+        x: the inputs, an array.
+        y: the targets, an array of the same length.
+        chunk: inputs that are held in memory at a time. 500 keep the article's network on MNIST below 1 GB.
+        tolerance: relative, of λ.
+
+    Returns:
+        λ, in units of loss per squared weight. 2/λ is the critical rate.
+
+    Raises:
+        ValueError: the model is not compiled, x and y differ in length or are empty, or a product is not finite.
+        TypeError: `model` is no Keras model.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {model!r}")
+    if not model.compiled:
+        raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
+    if not 0 < len(x) == len(y):
+        raise ValueError(f"x and y must have the same length above 0, got {len(x)} and {len(y)}")
+    check_count("chunk", chunk)
+    chunks = [(x[i : i + chunk], y[i : i + chunk]) for i in range(0, len(x), chunk)]
+    weights = [variable.value for variable in model.trainable_variables]
+    shapes = [weight.shape for weight in weights]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+
+    @tf.function(reduce_retracing=True)
+    def product(x: tf.Tensor, y: tf.Tensor, direction: list[tf.Tensor]) -> list[tf.Tensor]:
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=False), training=False)
+            gradients = inner.gradient(loss, weights)
+        return outer.gradient(gradients, weights, output_gradients=direction)
+
+    def hessian_times(vector: np.ndarray) -> np.ndarray:
+        parts = np.split(vector.astype("float32"), ends[:-1])
+        direction = [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+        total = np.zeros(ends[-1])
+        for inputs, targets in chunks:
+            columns = product(tf.constant(inputs), tf.constant(targets), direction)
+            total += len(inputs) / len(x) * np.concatenate([np.ravel(column) for column in columns])
+        if not np.isfinite(total).all():
+            raise ValueError("model must have a finite loss and finite derivatives on x and y, got nan or inf")
+        return total
+
+    operator = LinearOperator((ends[-1], ends[-1]), matvec=hessian_times, dtype="float64")
+    start = np.random.default_rng(0).normal(size=ends[-1])
+    return float(eigsh(operator, k=1, which="LA", tol=tolerance, v0=start, return_eigenvectors=False)[0])
+
+
 # Plots ------------------------------------------------------------------------------------------------
 
 
 def loss_axis(ax: Axes) -> Axes:
-    """Make the y-axis logarithmic, with plain numbers at 1, 2, 5, 10, … as its only labels."""
+    """Make the y-axis of a plot logarithmic, with plain numbers at 1, 2, 5, 10, … as its only labels."""
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
@@ -580,7 +806,19 @@ def _by_epoch(ax: Axes, curves: Iterable[tuple[str, Sequence[float]]], ylabel: s
 
 
 def plot_history(runs: Iterable[Any], metric: str = "val_loss", ax: Axes | None = None) -> Axes:
-    """One curve per run: a metric of `Run.history` against the epoch. Loss axes are logarithmic."""
+    """One curve for each run: a metric against the epoch. Loss axes are logarithmic.
+
+    Args:
+        runs: with `label` and `history`, as `lr_study.train` returns them.
+        metric: a key of `history`.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: a run has no such metric.
+    """
     runs = list(runs)
     for run in runs:
         if metric not in run.history:
@@ -592,8 +830,8 @@ def plot_history(runs: Iterable[Any], metric: str = "val_loss", ax: Axes | None 
 class LiveLoss(keras.callbacks.Callback):
     """A figure in the notebook that is drawn anew as losses come in.
 
-    Among the callbacks of `train`, or of the `fit` of any model: training and validation loss after every epoch.
-    With `run_all(..., on_run=LiveLoss().add)`: the curve of every run as it ends.
+    Among the callbacks of `fit`, of any model, or of `lr_study.train`: training and validation loss after every
+    epoch. With `lr_study.run_all(..., on_run=LiveLoss().add)`: the curve of every run as it ends.
     """
 
     def __init__(self) -> None:
@@ -635,7 +873,21 @@ def plot_schedules(
     steps_per_epoch: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The rate of each schedule against the step, or against the epoch where `steps_per_epoch` is given."""
+    """The rate of each schedule against the step, or against the epoch.
+
+    Args:
+        schedules: label → schedule or fixed rate.
+        steps: how many to draw.
+        steps_per_epoch: None for an axis in steps, else one in epochs.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: a count is below 1, or a rate comes out negative or not finite.
+        TypeError: `schedules` is no dict, or a count is not a whole number.
+    """
     if not isinstance(schedules, Mapping):
         raise TypeError(f"schedules must be a dict from label to schedule, got {schedules!r}")
     per_epoch = 1 if steps_per_epoch is None else check_count("steps_per_epoch", steps_per_epoch)
@@ -651,10 +903,15 @@ def plot_schedules(
 def plot_sensitivity(
     points: Mapping[str, Mapping[float, Sequence[float]]], ylabel: str = "test loss", ax: Axes | None = None
 ) -> Axes:
-    """A measured figure against the learning rate: label → rate → one value per seed.
+    """A measured figure against the learning rate: the median of the seeds, and bars from lowest to highest.
 
-    The line joins the medians, the bars reach from the lowest to the highest seed. NaN (a diverged run) leaves
-    a gap.
+    Args:
+        points: label → rate → one value for each seed. NaN (a diverged run) leaves a gap.
+        ylabel: what was measured.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The Axes.
     """
     ax = as_axes(ax)
     for label, by_rate in points.items():

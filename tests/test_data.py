@@ -12,10 +12,10 @@ import lr_helpers as lr
 @pytest.fixture(autouse=True)
 def loaded_anew():
     lr._load.cache_clear()
-    lr._tensors.cache_clear()
+    lr.tensors.cache_clear()
     yield
     lr._load.cache_clear()
-    lr._tensors.cache_clear()
+    lr.tensors.cache_clear()
 
 
 def parts(data):
@@ -32,7 +32,7 @@ def test_digits_are_small_stratified_and_the_same_every_time():
         share = np.bincount(y, minlength=10) / len(y)
         np.testing.assert_allclose(share, np.bincount(data.y_train) / len(data.y_train), atol=0.01)
     lr._load.cache_clear()
-    lr._tensors.cache_clear()
+    lr.tensors.cache_clear()
     np.testing.assert_array_equal(lr.load_dataset().x_test, data.x_test)
 
 
@@ -50,7 +50,7 @@ def test_steps_per_epoch_counts_the_short_batch():
 
 
 def test_an_unknown_dataset_is_named():
-    with pytest.raises(ValueError, match="name must be one of digits, mnist, got 'cifar'"):
+    with pytest.raises(ValueError, match="name must be one of digits, mnist, fashion_mnist, got 'cifar'"):
         lr.load_dataset("cifar")
 
 
@@ -112,11 +112,13 @@ def test_no_network_and_no_file_names_both_ways_out(monkeypatch):
 
 
 @pytest.mark.mnist
-def test_mnist_is_split_as_in_the_article():
-    data = lr.load_dataset("mnist")
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_mnist_is_split_as_in_the_article(name):
+    data = lr.load_dataset(name)
     assert [len(x) for x, _ in parts(data)] == [48_000, 12_000, 10_000]
     assert data.x_train.dtype == "float32" and data.x_train.max() == 1
-    assert data.steps_per_epoch() == 192
-    with np.load(os.environ["LR_MNIST_NPZ"]) as file:
+    assert data.steps_per_epoch() == lr.steps_per_epoch(name) == 192
+    assert lr.steps_per_epoch(name, 512, validate=False) == 118
+    with np.load(os.environ[f"LR_{name.upper()}_NPZ"]) as file:
         np.testing.assert_array_equal(data.x_val[0, ..., 0] * 255, file["x_train"][48_000])
         np.testing.assert_array_equal(data.y_test, file["y_test"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lr_helpers as lr
+import lr_study
 
 STEPS = 30
 CYCLE = lr.CyclicalLearningRate(0.01, 0.1, 7, step_size_down=4)
@@ -142,6 +143,6 @@ def test_scheduled_optimizers_keep_what_keras_offers(batches):
 
 def test_runs_with_cycled_momentum_are_runs_like_others():
     optimizer = lr.ScheduledSGD(lr.OneCycle(0.1, 72), momentum=lr.InverseMomentum(lr.OneCycle(0.1, 72)))
-    run = lr.train(lr.Experiment("one cycle", optimizer, epochs=2))
+    run = lr_study.train(lr_study.Experiment("one cycle", optimizer, epochs=2))
     np.testing.assert_allclose(run.learning_rates, lr.learning_rates(lr.OneCycle(0.1, 72), 72))
     assert run.history["loss"][1] < run.history["loss"][0]

@@ -1,0 +1,1 @@
+"""What the series claims about learning rates, how it is measured, and how it is judged."""

@@ -26,12 +26,13 @@ from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-import lr_helpers as lr  # noqa: E402 - the path comes first
+import keras  # noqa: E402 - the path comes first
 
-keras = lr.keras
+import lr_helpers as lr  # noqa: E402
+import lr_study  # noqa: E402
 
 LIMITS = {
-    "train": {"digits": 0.65, "mnist": 1.0},
+    "train": {"digits": 0.65, "mnist": 0.95},
     "range test": {"digits": 1.1, "mnist": 1.1},
     "finder": {"digits": 0.7, "mnist": 1.0},
     "cycle": {"digits": 0.7, "mnist": None},
@@ -77,8 +78,8 @@ def article_fit(data, epochs, validate, optimizer=None, callbacks=()):
 
 def our_train(data):
     start = time.perf_counter()
-    lr.train(
-        lr.Experiment("ours", keras.optimizers.Adam(0.001), dataset=data.name, epochs=EPOCHS[data.name]),
+    lr_study.train(
+        lr_study.Experiment("ours", keras.optimizers.Adam(0.001), dataset=data.name, epochs=EPOCHS[data.name]),
         progress=False,
     )
     return time.perf_counter() - start
@@ -128,7 +129,9 @@ def our_cycle(data):
     """The schedule object, in `train`."""
     start = time.perf_counter()
     optimizer = keras.optimizers.SGD(cycle(data))
-    lr.train(lr.Experiment("cycle", optimizer, dataset=data.name, epochs=EPOCHS[data.name]), progress=False)
+    lr_study.train(
+        lr_study.Experiment("cycle", optimizer, dataset=data.name, epochs=EPOCHS[data.name]), progress=False
+    )
     return time.perf_counter() - start
 
 
@@ -170,7 +173,7 @@ def study():
     makes = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
     rates = {"SGD": (0.03, 0.1, 0.3), "Adam": (0.0003, 0.001, 0.003)}
     return [
-        lr.Experiment(f"{name} {rate}", make(rate), epochs=10, seed=seed)
+        lr_study.Experiment(f"{name} {rate}", make(rate), epochs=10, seed=seed)
         for name, make in makes.items()
         for rate in rates[name]
         for seed in range(4)
@@ -181,7 +184,7 @@ def measure_study(n_jobs):
     """Seconds of a study in a process of its own, the start of the workers included."""
     experiments = study()
     start = time.perf_counter()
-    lr.run_all(experiments, n_jobs=int(n_jobs))
+    lr_study.run_all(experiments, n_jobs=int(n_jobs))
     print(f"\n{time.perf_counter() - start}")
 
 
@@ -200,13 +203,13 @@ def study_row(pairs=3):
 def store_row():
     """What the store adds to a run of ten epochs: to find it missing, and to write it."""
     experiment = study()[0]
-    lr.train(experiment, progress=False)
-    run = lr.train(experiment, progress=False)
+    lr_study.train(experiment, progress=False)
+    run = lr_study.train(experiment, progress=False)
     with tempfile.TemporaryDirectory() as folder:
         store, start = f"{folder}/runs.jsonl", time.perf_counter()
         for _ in range(100):
-            lr._identity(experiment)
-            lr._append(store, run)
+            lr_study._identity(experiment)
+            lr_study._append(store, run)
         cost = (time.perf_counter() - start) / 100
     print(f"store: {1000 * cost:.2f} ms a run of {run.seconds:.1f} s, {cost / run.seconds:.3%}, limit 1 %")
 
@@ -233,6 +236,15 @@ def notebook_row(path):
     seconds = time.perf_counter() - start
     print(f"{path.stem:32} {seconds:6.1f} s   peak {float(nb.cells[-1].outputs[0].text):.2f} GB", flush=True)
     return seconds
+
+
+def import_row():
+    """What `import lr_range_test` adds to a process that has imported Keras."""
+    code = "import sys, time; import keras; sys.path.insert(0, sys.argv[1]); start = time.perf_counter()"
+    code += "; import lr_range_test; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", code, str(ROOT)]
+    seconds = [float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(5)]
+    print(f"import lr_range_test after Keras: {statistics.median(seconds):.3f} s, limit 0.1 s", flush=True)
 
 
 def main(name="digits"):
@@ -262,6 +274,7 @@ def main(name="digits"):
     for side in ("range test", "fit"):
         print(f"peak memory, {side:14} {peak(name, side):.2f} GB", flush=True)
     if name == "digits":
+        import_row()
         study_row()
         store_row()
         print(f"all notebooks: {sum(map(notebook_row, sorted((ROOT / 'notebooks').glob('*.ipynb')))):.0f} s")

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-NO_MNIST = "LR_MNIST_NPZ is not set"
-# The only reasons that CI accepts.
-ALLOWED_SKIPS = (NO_MNIST,)
+# Marker → the variable without which its tests are skipped; the only skips that CI accepts.
+FILES = {"mnist": "LR_MNIST_NPZ", "fashion_mnist": "LR_FASHION_MNIST_NPZ"}
+ALLOWED_SKIPS = tuple(f"{variable} is not set" for variable in FILES.values())
 
 
 # A shell that starts the tests in the background lets them ignore SIGINT, and some tests press Ctrl-C.
@@ -16,8 +16,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("mnist") and not os.environ.get("LR_MNIST_NPZ"):
-        pytest.skip(NO_MNIST)
+    for marker, variable in FILES.items():
+        if item.get_closest_marker(marker) and not os.environ.get(variable):
+            pytest.skip(f"{variable} is not set")
 
 
 def accidental_skips(config):

@@ -9,7 +9,7 @@ import re
 import ipywidgets as widgets
 import numpy as np
 
-import lesson
+import explorers
 
 
 def odd_values(control):
@@ -44,14 +44,14 @@ def check(explorer):
     kind = next(kind for name, kind in KINDS.items() if name in values)
     kind(values, drawn, explorer.message.value)
     again = io.BytesIO()
-    explorer.figure.savefig(again, format="png", dpi=lesson.DPI)
+    explorer.figure.savefig(again, format="png", dpi=explorers.DPI)
     assert again.getvalue() == bytes(explorer._picture.value)
 
 
 def gradient_descent(values, drawn, message):
     """Each step of the path obeys the update rule, and its losses are those of the landscape."""
     path = drawn["track"].get_xydata()
-    loss, gradient, lowest = lesson.LANDSCAPES[values["landscape"]]
+    loss, gradient, lowest = explorers.LANDSCAPES[values["landscape"]]
     assert len(path) == 101
     np.testing.assert_allclose(path[0], (values["x"], values["y"]))
     near = (np.abs(path) < 1e3).all(axis=1)
@@ -103,7 +103,7 @@ def recorded_runs(values, drawn, message):
         run
         for run in drawn["runs"]
         if metric in run.history
-        and all(values[name] in ("all", lesson._kind(run)[name]) for name in ("optimizer", "schedule", "rate"))
+        and all(values[name] in ("all", explorers._kind(run)[name]) for name in ("optimizer", "schedule", "rate"))
     ]
     curves = [list(line.get_ydata()) for line in drawn["curve"].lines]
     np.testing.assert_equal(curves, [run.history[metric] for run in fits])

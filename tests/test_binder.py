@@ -1,9 +1,11 @@
-"""What Binder would build, without Docker or network; and whether the requirements name every import."""
+"""What Binder would build, without Docker or network; and whether lists and locks name all that is imported."""
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,24 +17,35 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 POST_BUILD = ROOT / "binder" / "postBuild"
-SOURCES = [ROOT / "lr_helpers.py", *sorted((ROOT / "notebooks").glob("*.py"))]
+MODULES = sorted(ROOT.glob("*.py"))
+SOURCES = [*MODULES, *sorted((ROOT / "notebooks").glob("*.py"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LOCKS = {  # .ci/lock makes one of the other
+    "requirements.txt": "requirements.lock",
+    "tests/requirements.txt": "tests/requirements.lock",
+    "binder/requirements.in": "binder/requirements.txt",
+}
 
 
 def lines(path):
-    """The lines of a requirements file without comments."""
-    texts = (line.partition("#")[0].strip() for line in (ROOT / path).read_text().splitlines())
+    """The lines of a requirements file without comments, each with its hashes."""
+    joined = (ROOT / path).read_text().replace("\\\n", " ")
+    texts = (line.partition("#")[0].strip() for line in joined.splitlines())
     return [text for text in texts if text]
 
 
 def requirements(path):
-    return [Requirement(line) for line in lines(path) if not line.startswith("-")]
+    return [Requirement(line.partition(" --hash")[0]) for line in lines(path) if not line.startswith("-")]
 
 
 def names(path):
     """The packages that a requirements file installs on this machine."""
     here = [r for r in requirements(path) if r.marker is None or r.marker.evaluate()]
     return {canonicalize_name(requirement.name) for requirement in here}
+
+
+def versions(path):
+    return {(canonicalize_name(r.name), str(r.specifier)) for r in requirements(path)}
 
 
 def imports(code):
@@ -44,10 +57,10 @@ def imports(code):
             yield node.module.partition(".")[0]
 
 
-def third_party_imports():
+def third_party_imports(sources, notebooks=()):
     to_python = TransformerManager().transform_cell  # %magics and !commands
-    code = [path.read_text(encoding="utf-8") for path in SOURCES]
-    for path in NOTEBOOKS:
+    code = [path.read_text(encoding="utf-8") for path in sources]
+    for path in notebooks:
         cells = nbformat.read(path, as_version=4).cells
         code += [to_python(cell.source) for cell in cells if cell.cell_type == "code"]
     ours = {path.stem for path in SOURCES}
@@ -66,14 +79,21 @@ def test_imports_are_found():
     assert uncovered({"sklearn", "numpy", "nowhere"}, {"scikit-learn"}) == {"numpy", "nowhere"}
 
 
-@pytest.mark.parametrize("path", ["requirements.txt", "binder/requirements.txt"])
+@pytest.mark.parametrize("path", ["requirements.txt", "binder/requirements.in"])
 def test_requirements_cover_every_import(path):
-    modules = third_party_imports()
+    modules = third_party_imports(SOURCES, NOTEBOOKS)
     assert {"keras", "numpy", "matplotlib"} <= modules
     assert uncovered(modules, names(path)) == set()
 
 
-@pytest.mark.parametrize("path", ["requirements.txt", "tests/requirements.txt"])
+def test_the_project_depends_on_what_its_modules_import():
+    """TensorFlow is an extra; IPython is there wherever a notebook is."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    assert uncovered(third_party_imports(MODULES), listed) <= {"tensorflow", "IPython"}
+
+
+@pytest.mark.parametrize("path", ["requirements.txt", "tests/requirements.txt", *LOCKS.values()])
 def test_every_requirement_is_pinned(path):
     loose = [
         str(requirement)
@@ -83,11 +103,45 @@ def test_every_requirement_is_pinned(path):
     assert loose == []
 
 
-def test_binder_takes_its_versions_from_the_root():
-    """Each line is one of the root's without its version, which the constraints file supplies."""
-    assert lines("binder/requirements.txt")[0] == "-c ../requirements.txt"
+@pytest.mark.parametrize(("listed", "lock"), LOCKS.items())
+def test_a_lock_fits_its_list(listed, lock):
+    """.ci/run makes the locks again and compares every line; this finds a forgotten renewal without network."""
+    wanted = {canonicalize_name(r.name): r.specifier for r in requirements(listed)}
+    locked = [r for r in requirements(lock) if canonicalize_name(r.name) in wanted]
+    assert {canonicalize_name(r.name) for r in locked} == set(wanted), "renew the locks with .ci/lock"
+    other = [str(r) for r in locked if wanted[canonicalize_name(r.name)] not in ("", r.specifier)]
+    assert other == [], "renew the locks with .ci/lock"
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_a_lock_names_packages_and_hashes_only(lock):
+    """No index, no address, no folder: what one machine has is not for everybody."""
+    entry = r"[a-z0-9.-]+==[\w.]+( ; [^:/]+)?( +--hash=sha256:[0-9a-f]{64})+"
+    assert [line for line in lines(lock) if not re.fullmatch(entry, line)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_a_lock_has_the_small_tensorflow_where_there_is_one(lock):
+    markers = {r.name: r.marker for r in requirements(lock)}
+    platforms = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+    for system, machine in platforms:
+        here = {"sys_platform": system, "platform_machine": machine}
+        small = (system, machine) == ("linux", "x86_64")
+        assert markers["tensorflow-cpu"].evaluate(here) == small
+        assert markers["tensorflow"].evaluate(here) == (not small)
+
+
+@pytest.mark.parametrize("path", ["tests/requirements.lock", "binder/requirements.txt"])
+def test_the_versions_are_the_same_everywhere(path):
+    shared = {name for name, _ in versions("requirements.lock")}
+    ours = {(name, version) for name, version in versions(path) if name in shared}
+    assert ours <= versions("requirements.lock")
+
+
+def test_binder_names_packages_of_the_root_only():
+    """Versions are the lock's."""
     root = {(r.name, str(r.marker)) for r in requirements("requirements.txt")}
-    binder = requirements("binder/requirements.txt")
+    binder = requirements("binder/requirements.in")
     assert {(r.name, str(r.marker)) for r in binder} <= root
     assert [str(r) for r in binder if r.specifier] == []
 
@@ -116,8 +170,8 @@ def test_binder_builds_what_we_say(dockerfile):
     post_build = [i for i, line in enumerate(dockerfile) if line == "RUN ./binder/postBuild"]
     assert len(everything) == len(pip) == len(post_build) == 1
     assert '-r "binder/requirements.txt"' in dockerfile[pip[0]]
-    # The constraints file is in the root: pip finds it only once everything is copied.
-    assert everything < pip < post_build
+    # Packages are installed before the repository is copied, so that a changed notebook installs nothing again.
+    assert pip < everything < post_build
 
 
 def test_binder_chooses_python_3_11(dockerfile):

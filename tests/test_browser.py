@@ -144,8 +144,8 @@ def run_all(page, lab, notebook, minutes=6):
 FIND = f"""
 import sys
 sys.path.append({str(ROOT / "tests")!r})
-import gc, hashlib, resource, explorer_checks, lesson
-(explorer,) = [thing for thing in gc.get_objects() if isinstance(thing, lesson.Explorer)]
+import gc, hashlib, resource, explorer_checks, explorers
+(explorer,) = [thing for thing in gc.get_objects() if isinstance(thing, explorers.Explorer)]
 """
 LOOK = """
 answer = {
@@ -270,7 +270,7 @@ def test_run_all_and_use_the_explorer(path, page, lab, record_property, tmp_path
             assert output.get("name") != "stderr", f"{cell.source}\n{output}"
     explorer = Explorer(page, lab)
     source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    (use,) = (use for name, use in USES.items() if f"lesson.explore_{name}(" in source)
+    (use,) = (use for name, use in USES.items() if f"explorers.explore_{name}(" in source)
     use(explorer)
     page.screenshot(path=tmp_path / "explorer.png")
     peak = f"kernel's peak {explorer.last['megabytes']:.0f} MB"

@@ -111,8 +111,13 @@ def test_no_network_and_no_file_names_both_ways_out(monkeypatch):
         lr.load_dataset("mnist")
 
 
-@pytest.mark.mnist
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("mnist", marks=pytest.mark.mnist),
+        pytest.param("fashion_mnist", marks=pytest.mark.fashion_mnist),
+    ],
+)
 def test_mnist_is_split_as_in_the_article(name):
     data = lr.load_dataset(name)
     assert [len(x) for x, _ in parts(data)] == [48_000, 12_000, 10_000]

@@ -1,7 +1,5 @@
 """Explorers: what is drawn is what the words say. explorers.ipynb sets every control to odd values."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import explorer_checks
@@ -9,31 +7,33 @@ import keras
 import numpy as np
 import pytest
 
+import explorers
 import lesson
 import lr_helpers as lr
+import lr_study
 
 RECORDED = Path(lr.__file__).parent / "notebooks" / "recorded" / "01.jsonl"
 
 
-def explorers():
+def all_explorers():
     rng = np.random.default_rng(0)
     rates = np.geomspace(1e-4, 1, 60)
     losses = 2.3 - 2 * np.exp(-((np.log10(rates) + 1.5) ** 2)) + 0.01 * rng.normal(size=(2, 60))
     test = lr.RangeTest(rates, losses, ["complete"] * 2)
     flat = lr.RangeTest(rates, np.full((1, 60), 2.3), ["complete"])
     return {
-        "gradient descent": lesson.explore_gradient_descent(),
-        "schedules": lesson.explore_schedules(steps_per_epoch=36, epochs=8),
-        "shortest schedules": lesson.explore_schedules(steps_per_epoch=4, epochs=1),
-        "range test": lesson.explore_range_test(test),
-        "range test without an answer": lesson.explore_range_test(flat),
-        "runs": lesson.explore_runs(lr.load_runs(RECORDED)),
+        "gradient descent": explorers.explore_gradient_descent(),
+        "schedules": explorers.explore_schedules(steps_per_epoch=36, epochs=8),
+        "shortest schedules": explorers.explore_schedules(steps_per_epoch=4, epochs=1),
+        "range test": explorers.explore_range_test(test),
+        "range test without an answer": explorers.explore_range_test(flat),
+        "runs": explorers.explore_runs(lr_study.load_runs(RECORDED)),
     }
 
 
-@pytest.mark.parametrize("name", list(explorers()))
+@pytest.mark.parametrize("name", list(all_explorers()))
 def test_two_copies_do_not_touch_each_other(name):
-    one, other = explorers()[name], explorers()[name]
+    one, other = all_explorers()[name], all_explorers()[name]
     before = other._picture.value, other.message.value
     for control in one.controls.values():
         control.value = explorer_checks.odd_values(control)[0]
@@ -41,8 +41,8 @@ def test_two_copies_do_not_touch_each_other(name):
 
 
 def test_a_picture_fits_on_the_page():
-    for explorer in explorers().values():
-        assert explorer.figure.get_figwidth() * lesson.DPI <= 1000
+    for explorer in all_explorers().values():
+        assert explorer.figure.get_figwidth() * explorers.DPI <= 1000
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_picture_fits_on_the_page():
     ],
 )
 def test_words_say_what_the_path_does(values, words):
-    explorer = lesson.explore_gradient_descent()
+    explorer = explorers.explore_gradient_descent()
     for name, value in values.items():
         explorer.controls[name].value = value
     assert words in explorer.message.value
@@ -66,8 +66,8 @@ def test_words_say_what_the_path_does(values, words):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_the_path_is_that_of_keras(momentum):
-    loss, gradient, _ = lesson.LANDSCAPES["two minima"]
-    path = lesson.descend(gradient, (-1.6, 1.0), 0.05, 20, momentum)
+    loss, gradient, _ = explorers.LANDSCAPES["two minima"]
+    path = explorers.descend(gradient, (-1.6, 1.0), 0.05, 20, momentum)
     weights, optimizer = keras.Variable([-1.6, 1.0]), keras.optimizers.SGD(0.05, momentum=momentum)
     for _ in range(20):
         optimizer.apply([keras.ops.convert_to_tensor(gradient(*weights.numpy()), "float32")], [weights])
@@ -77,19 +77,19 @@ def test_the_path_is_that_of_keras(momentum):
         np.testing.assert_allclose(gradient(x, y), np.array(slopes) / 2e-5, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("policy", lesson.POLICIES)
+@pytest.mark.parametrize("policy", explorers.POLICIES)
 @pytest.mark.parametrize("warmup", [0, 2])
-@pytest.mark.parametrize("kind", list(lesson.SCHEDULES))
+@pytest.mark.parametrize("kind", list(explorers.SCHEDULES))
 def test_the_call_makes_the_curve(kind, warmup, policy):
     """What can be copied from the explorer is what it has drawn."""
     values = {"rate": 0.123456, "min_lr": 0.01, "drop": 0.3, "every": 3, "decay": 0.7, "half": 2}
-    call, rates = lesson.schedule_call(kind, 7, 8, **values, policy=policy, warmup=warmup, stable=3)
+    call, rates = explorers.schedule_call(kind, 7, 8, **values, policy=policy, warmup=warmup, stable=3)
     made = eval(call, {"lr": lr, "keras": keras})
     np.testing.assert_allclose(lr.learning_rates(made, len(rates)), rates, rtol=1e-4, atol=1e-8)
 
 
 def test_values_that_do_not_go_together_are_explained():
-    explorer = lesson.explore_schedules(steps_per_epoch=10, epochs=4)
+    explorer = explorers.explore_schedules(steps_per_epoch=10, epochs=4)
     explorer.controls["a_min_lr"].value = 1.0
     assert "min_lr must be below" in explorer.message.value
     assert len(explorer.figure.axes[0].lines[0].get_xdata()) == 0
@@ -99,15 +99,15 @@ def test_values_that_do_not_go_together_are_explained():
     explorer.controls["a_schedule"].value = "CosineDecay"
     assert "warm-up must be shorter" in explorer.message.value
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
-        lesson.explore_schedules(epochs=0)
+        explorers.explore_schedules(epochs=0)
     with pytest.raises(TypeError, match="steps_per_epoch must be a whole number"):
-        lesson.explore_schedules(steps_per_epoch=1.5)
+        explorers.explore_schedules(steps_per_epoch=1.5)
     with pytest.raises(ValueError, match="runs must hold at least one run"):
-        lesson.explore_runs([])
+        explorers.explore_runs([])
 
 
 def test_the_handles_are_the_cycle():
-    explorer = explorers()["range test"]
+    explorer = all_explorers()["range test"]
     handles = explorer.controls["bounds"]
     rates = [value for _, value in handles.options]
     handles.value = (rates[10], rates[20])
@@ -119,21 +119,13 @@ def test_the_handles_are_the_cycle():
 
 
 def test_runs_are_chosen_by_optimizer_and_rate():
-    explorer = explorers()["runs"]
+    explorer = all_explorers()["runs"]
     explorer.controls["optimizer"].value = "Adam"
     explorer.controls["rate"].value = "0.001"
-    runs = [run for run in lr.load_runs(RECORDED) if run.label == "Adam 0.001"]
+    runs = [run for run in lr_study.load_runs(RECORDED) if run.label == "Adam 0.001"]
     drawn = [list(line.get_ydata()) for line in explorer.figure.axes[0].lines]
     assert drawn == [run.history["val_loss"] for run in runs]
     assert lesson.spread([run.test_loss for run in runs]) in explorer.message.value
     explorer.controls["optimizer"].value = "SGD"
     explorer.controls["rate"].value = "1e-07"
     assert "No run has this combination" in explorer.message.value
-
-
-def test_lesson_starts_without_tensorflow():
-    """Notebook 00 must not wait for it."""
-    code = "import sys, lesson; print(sorted({'tensorflow', 'keras', 'lr_helpers'} & set(sys.modules)))"
-    command, folder = [sys.executable, "-c", code], RECORDED.parents[1]
-    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert process.stdout == "[]\n"

@@ -261,8 +261,8 @@ def has_checked_exercises(nb, path):
     if not exercises:
         yield "no exercise"
     for cells in exercises:
-        if not any("exercise" in tags(c) and "lesson.check_" in c.source for c in cells):
-            yield "an exercise has no cell tagged exercise that calls lesson.check_…"
+        if not any("exercise" in tags(c) and "exercises.check_" in c.source for c in cells):
+            yield "an exercise has no cell tagged exercise that calls exercises.check_…"
         solutions = [c for c in cells if "solution" in tags(c)]
         hidden = [c.metadata.get("jupyter", {}).get("source_hidden") is True for c in solutions]
         if not hidden or not all(hidden):
@@ -357,7 +357,7 @@ def sound_notebook():
         new_markdown_cell("## 3. Three\n![A dot](dot.png)"),
         new_code_cell(CHECKED + "print(3)", outputs=[new_output("stream", text="3\n")]),
         new_markdown_cell("## Exercise: four"),
-        new_code_cell("lesson.check_four(4)", metadata={"tags": ["exercise"]}),
+        new_code_cell("exercises.check_four(4)", metadata={"tags": ["exercise"]}),
         new_code_cell("4", metadata={"tags": ["solution"], "jupyter": {"source_hidden": True}}),
         new_markdown_cell("## Claims"),
         new_code_cell("claims.verify()"),
@@ -461,7 +461,7 @@ BREAKS = [
         edit(4, "**Predict.** A\n\n**Observe.**", "**Observe.**\n\n**Predict.** A\n\n"),
     ),
     (has_checked_exercises, edit(10, "## Exercise: four", "four")),
-    (has_checked_exercises, edit(11, "lesson.check_four", "print")),
+    (has_checked_exercises, edit(11, "exercises.check_four", "print")),
     (has_checked_exercises, untag(11)),
     (has_checked_exercises, untag(12)),
     (has_checked_exercises, lambda nb: nb.cells[12].metadata.jupyter.update(source_hidden=False)),

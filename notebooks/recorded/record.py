@@ -41,7 +41,7 @@ def main() -> None:
     os.chdir(NOTEBOOKS)
     sys.path.insert(0, "")  # a notebook imports what lies beside it
     if arguments.check:
-        code = code.replace("import lr_helpers as lr", "import lr_helpers as lr; lr.train = refuse", 1)
+        code = code.replace("import lr_study", "import lr_study; lr_study.train = refuse", 1)
     with joblib.parallel_config(n_jobs=1 if arguments.check else 2):
         exec(
             compile(code, f"study of notebook {arguments.notebook}", "exec"),

@@ -681,6 +681,161 @@ class ScheduledAdam(keras.optimizers.Adam):
         return super().get_config() | {"beta_1": self._schedule}
 
 
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class ScheduleFreeAdamW(keras.optimizers.Optimizer):
+    """AdamW that averages its weights instead of lowering its rate (Defazio and others, 2024, arXiv:2405.15682).
+
+    Three sequences begin at the weights. Step t = 1, 2, … takes the gradient g at y, then
+
+    - v = beta_2·v + (1 − beta_2)·g², from v = 0;
+    - γ_t = learning_rate·√(1 − beta_2**t)·min(1, t / warmup_steps): Adam's bias correction, and the warm-up;
+    - z = z − γ_t·(g / (√v + epsilon) + weight_decay·y);
+    - x = (1 − c)·x + c·z, where c = γ_t² / (γ_1² + … + γ_t²);
+    - y = (1 − beta_1)·z + beta_1·x.
+
+    The model holds y while it trains. To be evaluated and saved is x: `fit` ends with it in the model. Add
+    `ScheduleFreeEvaluation` to the callbacks, so that validation and checkpoints see it, too. BatchNormalization
+    collects its statistics at y, so before a model with it is evaluated they have to be collected anew at x.
+
+    First step: γ_1 = learning_rate·√(1 − beta_2) / max(1, warmup_steps), and x = y = z after it. Keras 3.15 has a
+    class of this name that is not this algorithm: on TensorFlow its beta_1 has no effect.
+
+    Args:
+        learning_rate: a number or a schedule, as for Adam. The authors use 1 to 10 times AdamW's.
+        beta_1: how far y lies from z (0) to x (1). The authors use 0.9, and 0.98 for long runs.
+        beta_2: of the mean of squared gradients; above 0, below 1.
+        epsilon: above 0.
+        weight_decay: zero or more; `exclude_from_weight_decay` works.
+        warmup_steps: on which the rate rises in a straight line; may be 0.
+        arguments: all others of Keras's optimizers, but `use_ema`.
+
+    Raises:
+        ValueError: an argument is outside the range given above, or `use_ema` is asked for: x is the average.
+        TypeError: a number is none, or `warmup_steps` is not a whole one.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        warmup_steps: int = 0,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(learning_rate, check_rate("weight_decay", weight_decay, zero=True), **arguments)
+        self.beta_1, self.beta_2 = check_rate("beta_1", beta_1, zero=True), check_rate("beta_2", beta_2)
+        self.epsilon = check_rate("epsilon", epsilon)
+        self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
+        if self.beta_1 > 1 or self.beta_2 >= 1:
+            raise ValueError(f"beta_1 must be at most 1, and beta_2 below 1, got {beta_1} and {beta_2}")
+        if self.use_ema:
+            raise ValueError("use_ema must be False: x is the average that is evaluated")
+
+    def build(self, variables: list[Any]) -> None:
+        """What is kept: z − x and v of each weight, the sum of γ², and whether the model holds x. All begin at 0.
+
+        Zeros, since Keras may build inside a graph, where a copy of the weights would be lost.
+        """
+        if self.built:
+            return
+        super().build(variables)
+        self._gaps, self._velocities = self.add_optimizer_variables(variables, ["gap", "velocity"])
+        self._sum = self.add_variable((), dtype="float32", name="sum_of_squared_rates")
+        self._holds_x = self.add_variable((), dtype="float32", name="model_holds_x")
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        """Keras's own is left out: `update_step` decays z, by y."""
+
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+        ops = keras.ops
+        step = ops.cast(self.iterations + 1, "float32")
+        rate = ops.cast(learning_rate, "float32") * ops.sqrt(-ops.expm1(step * math.log(self.beta_2)))
+        if self.warmup_steps:
+            rate *= ops.minimum(step / self.warmup_steps, 1.0)
+        self.assign_add(self._sum, rate**2)
+        super()._backend_update_step(grads, trainable_variables, rate)
+        self.assign(self._holds_x, 0.0)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """The step of one variable; `learning_rate` is γ_t."""
+        ops, index = keras.ops, self._get_variable_index(variable)
+        gap, velocity = self._gaps[index], self._velocities[index]
+        share = tf.math.divide_no_nan(learning_rate**2, ops.convert_to_tensor(self._sum))
+        rate, share, holds_x = (ops.cast(value, variable.dtype) for value in (learning_rate, share, self._holds_x))
+        gradient = ops.cast(tf.convert_to_tensor(gradient), variable.dtype)  # that of an embedding is sparse
+        new_velocity = self.beta_2 * velocity + (1 - self.beta_2) * gradient**2
+        change = gradient / (ops.sqrt(new_velocity) + self.epsilon)
+        if self.weight_decay and self._use_weight_decay(variable):
+            change += self.weight_decay * variable
+        x = variable - (1 - holds_x) * (1 - self.beta_1) * gap
+        step = gap - rate * change  # the new z, seen from the old x
+        new_gap = (1 - share) * step
+        self.assign(variable, x + share * step + (1 - self.beta_1) * new_gap)
+        self.assign(gap, new_gap)
+        self.assign(velocity, new_velocity)
+
+    def set_model_to(self, sequence: str) -> None:
+        """Put x or y into the model, if it does not hold it already. For training loops other than `fit`.
+
+        Args:
+            sequence: `"x"` to evaluate or save, `"y"` to train.
+
+        Raises:
+            ValueError: another sequence.
+        """
+        wanted = float(check_choice("sequence", sequence, ("x", "y")) == "x")
+        if self.built and wanted != float(self._holds_x):
+            for variable, gap in zip(self._trainable_variables, self._gaps, strict=True):
+                if gap is not None:
+                    variable.assign_sub((2 * wanted - 1) * (1 - self.beta_1) * gap)
+            self._holds_x.assign(wanted)
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Put x into the model: Keras calls this at the end of `fit`."""
+        self.set_model_to("x")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        names = ("beta_1", "beta_2", "epsilon", "warmup_steps")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+class ScheduleFreeEvaluation(keras.callbacks.Callback):
+    """Keeps x of `ScheduleFreeAdamW` in the model, except while an epoch trains.
+
+    So validation, prediction and what other callbacks do at the end of an epoch see the sequence that is meant for
+    it. Put it first among the callbacks of `fit`.
+
+    Raises:
+        TypeError: when `fit` begins, if the model has another optimizer.
+    """
+
+    def set_model(self, model: keras.Model) -> None:
+        """Find the optimizer, also inside the wrapper of mixed precision."""
+        super().set_model(model)
+        self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        if not isinstance(self.optimizer, ScheduleFreeAdamW):
+            raise TypeError(f"model must be compiled with a ScheduleFreeAdamW, got {model.optimizer!r}")
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Put y in."""
+        self.optimizer.set_model_to("y")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Put x in."""
+        self.optimizer.set_model_to("x")
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Put x in."""
+        self.optimizer.set_model_to("x")
+
+    def on_predict_begin(self, logs: dict | None = None) -> None:
+        """Put x in."""
+        self.optimizer.set_model_to("x")
+
+
 def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.ndarray) -> np.ndarray:
     """The rates that a schedule gives, evaluated in a compiled graph, one step at a time, as an optimizer does it.
 

@@ -68,17 +68,23 @@ SHA256 = {
 }
 
 
-def steps_per_epoch(name: str, batch_size: int | None = None, validate: bool = True) -> int:
+def steps_per_epoch(
+    name: str, batch_size: int | None = None, validate: bool = True, examples: int | None = None
+) -> int:
     """Batches in one pass over a data set's training images; the last one may be short.
 
     Args:
         name: `"digits"`, `"mnist"` or `"fashion_mnist"`.
         batch_size: images in a batch; None for the one of `BATCH_SIZES`.
         validate: False where the validation images are trained on, too.
+        examples: where only so many of the training images are used.
     """
     training, validation = SIZES[check_choice("name", name, SIZES)]
+    images = training if validate else training + validation
+    if examples is not None:
+        images = check_count("examples", examples, most=images)
     size = BATCH_SIZES[name] if batch_size is None else check_count("batch_size", batch_size)
-    return math.ceil((training if validate else training + validation) / size)
+    return math.ceil(images / size)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -200,12 +206,20 @@ def load_dataset(name: str = "digits") -> Dataset:
 # Model ------------------------------------------------------------------------------------------------
 
 
-def build_cnn(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> keras.Sequential:
+def build_cnn(
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    num_classes: int = 10,
+    *,
+    width: float = 1.0,
+    dropout: float = 0.25,
+) -> keras.Sequential:
     """The article's network: two convolutions with pooling and dropout, then a dense layer.
 
     Args:
         input_shape: of one image, (height, width, channels).
         num_classes: probabilities that come out.
+        width: how many times as many channels and units as in the article; its 32, 64 and 256 at 1.
+        dropout: share of the activations that each dropout leaves out; the article's is 0.25.
 
     Returns:
         A `keras.Sequential`, not compiled, so that the optimizer stays the caller's choice: images
@@ -215,14 +229,14 @@ def build_cnn(input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int 
     return keras.Sequential(
         [
             layers.Input(input_shape),
-            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(round(32 * width), 3, activation="relu"),
             layers.MaxPooling2D(),
-            layers.Dropout(0.25),
-            layers.Conv2D(64, 3, activation="relu"),
+            layers.Dropout(dropout),
+            layers.Conv2D(round(64 * width), 3, activation="relu"),
             layers.MaxPooling2D(),
-            layers.Dropout(0.25),
+            layers.Dropout(dropout),
             layers.Flatten(),
-            layers.Dense(256, activation="relu"),
+            layers.Dense(round(256 * width), activation="relu"),
             layers.Dense(num_classes, activation="softmax"),
         ]
     )

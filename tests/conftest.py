@@ -11,6 +11,9 @@ FILES = {"mnist": "LR_MNIST_NPZ", "fashion_mnist": "LR_FASHION_MNIST_NPZ"}
 ALLOWED_SKIPS = tuple(f"{variable} is not set" for variable in FILES.values())
 
 
+# Before TensorFlow starts: some tests compare digits of this process with a worker's.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
 # A shell that starts the tests in the background lets them ignore SIGINT, and some tests press Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,14 +1,19 @@
 """A learning rate range test for Keras 3 on TensorFlow, in one file: copy it beside your own code.
 
+    result = range_test(model, x, y, min_lr=1e-6, max_lr=1, steps=200)
+    result.plot()
+    result.suggest("valley")
+
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
-Read it from top to bottom: each part uses only the parts above it.
+Read it from top to bottom: checks, rules, what a test saw (`RangeTest`), the test itself (`range_test`), the plot;
+each part uses only the parts above it.
 """
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
-import gc
 import itertools
 import json
 import math
@@ -16,14 +21,22 @@ import numbers
 import os
 import random
 import sys
+import time
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
+
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        f"lr_range_test needs Keras on TensorFlow, but this process has Keras on {keras.config.backend()}: "
+        'set the environment variable KERAS_BACKEND to "tensorflow" before Keras is imported'
+    )
+
+import tensorflow as tf  # where the backend is another one, it need not even be installed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,163 +114,61 @@ def check_bounds(min_lr: object, max_lr: object) -> tuple[float, float]:
     return low, high
 
 
-# Batches ----------------------------------------------------------------------------------------------
+# Rules ------------------------------------------------------------------------------------------------
 
 
-def _orders(length: int, passes: int, *seeds: int) -> np.ndarray:
-    """A new order of all images for each pass, (passes, length), from the seeds alone. tf.data's own shuffle
-    would also depend on the global seed."""
-    return np.stack([np.random.default_rng([*seeds, i]).permutation(length) for i in range(passes)])
+# A rule gets the rates and the smoothed losses of one sweep, without the first tenth, where the average has few
+# points (as fastai does), and returns a rate, or None where it finds none. A function of your own is as welcome.
+Rule = Callable[[np.ndarray, np.ndarray], float | None]
+WINDOW = 15  # steps, of `slide`
 
 
-def _batches(arrays: Any, size: int = 250, orders: np.ndarray | tf.Variable | None = None) -> tf.data.Dataset:
-    """The batches of nested arrays, pass after pass in the given orders (passes, length), else as they lie."""
-    if orders is None:
-        orders = np.arange(len(keras.tree.flatten(arrays)[0]))[None]
-    orders = tf.constant(orders) if isinstance(orders, np.ndarray) else orders
-    passes, length = orders.shape
-    count = math.ceil(length / size)
-
-    def batch(step: tf.Tensor) -> Any:
-        chosen = orders[step // count, step % count * size : (step % count + 1) * size]
-        return keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
-
-    options = tf.data.Options()
-    # A batch is ready in 0.2 ms: threads that fetch it ahead would only take the cores from the training.
-    options.autotune.enabled = False
-    options.experimental_optimization.inject_prefetch = False
-    return tf.data.Dataset.range(passes * count).map(batch).with_options(options)
+def steepest(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
+    """Where d smoothed / d log(rate) is lowest, up to the lowest loss (fastai's "steep")."""
+    slope = np.gradient(smoothed, np.log(learning_rates))
+    return float(learning_rates[slope[: smoothed.argmin() + 1].argmin()])
 
 
-# The test ---------------------------------------------------------------------------------------------
+def minimum(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
+    """A tenth of the rate with the lowest loss (fastai's "minimum")."""
+    return float(learning_rates[smoothed.argmin()] / 10)
 
 
-RULES = ("steepest", "minimum", "valley", "slide")
+def valley(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
+    """The middle of the longest falling subsequence up to the lowest loss: hard to move by noise.
 
-
-@dataclasses.dataclass
-class RangeTest:
-    """What a range test saw, and what can be read from it.
-
-    `learning_rates` (n,) and `losses` (n,): the loss of batch i, before the update made at rate i. With several
-    repeats `sweeps` (repeats, n) has one row each, NaN after a sweep's end, and `losses` is their median. The
-    sweeps have ended for the reasons in `stopped`: "complete", "loss not finite", "loss exploded", "interrupted".
-    `smoothing` is the weight of the past in the exponential moving average.
+    Its n points end at index e; the answer is at e − n + n//3 + n//6 (fastai's "valley" and default).
     """
+    end = longest = 0
+    ends: list[float] = []  # of the falling subsequences with 1, 2, … points, the highest last loss, negated
+    for i, loss in enumerate(smoothed[: smoothed.argmin() + 1].tolist()):
+        length = bisect.bisect_left(ends, -loss) + 1
+        ends[length - 1 : length] = [-loss]
+        if length > longest:
+            end, longest = i, length
+    return float(learning_rates[max(end - longest + longest // 3 + longest // 6, 0)])
 
-    learning_rates: np.ndarray
-    sweeps: np.ndarray
-    stopped: list[str]
-    smoothing: float = 0.9
 
-    def __post_init__(self) -> None:
-        """Raise ValueError or TypeError where the fields do not fit together."""
-        self.learning_rates = as_array("learning_rates", self.learning_rates, "iuf")
-        self.sweeps = as_array("sweeps", self.sweeps, "iuf", dimensions=2)
-        if not isinstance(self.stopped, list):
-            raise TypeError(f"stopped must be a list with a reason for each sweep, got {self.stopped!r}")
-        if not (np.isfinite(self.learning_rates) & (self.learning_rates > 0)).all():
-            raise ValueError(f"learning_rates must be positive and finite, got {self.learning_rates}")
-        if self.sweeps.shape != (len(self.stopped), len(self.learning_rates)):
-            raise ValueError(
-                f"sweeps must have a row for each of {len(self.stopped)} in stopped and a column for each of "
-                f"{len(self.learning_rates)} learning_rates, got shape {self.sweeps.shape}"
-            )
-        _check_smoothing(self.smoothing)
+def slide(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
+    """Where a window of 15 steps, sliding left from the right end, last had slopes at its ends that differ by more
+    than 0.005 per step (fastai's "slide"). The answer is the window's left end; None where that lies above the
+    rate with the lowest loss.
+    """
+    slope, left = np.gradient(smoothed), len(smoothed) - 1 - WINDOW
+    answer = max(left, 0)
+    while left >= 0 and abs(slope[left + WINDOW] - slope[left]) > 0.005:
+        answer, left = left, left - 1
+    return float(learning_rates[answer]) if answer <= smoothed.argmin() else None
 
-    @property
-    def losses(self) -> np.ndarray:
-        """The true loss per batch; the median where the test was repeated."""
-        return np.nanmedian(self.sweeps, axis=0)
 
-    @property
-    def smoothed(self) -> np.ndarray:
-        """The losses smoothed by `smooth`; the median of the smoothed sweeps where the test was repeated."""
-        return np.nanmedian([smooth(sweep, self.smoothing) for sweep in self.sweeps], axis=0)
+RULES: dict[str, Rule] = {"steepest": steepest, "minimum": minimum, "valley": valley, "slide": slide}
 
-    def suggest(self, rule: str = "valley") -> float | None:
-        """The rate that a rule reads from the curve, or None where there is no answer: `why(rule)` has the reason.
 
-        The rules read the smoothed losses without their first tenth, where the average has few points (as
-        fastai does), up to the lowest one:
-
-        - `"steepest"`: where d smoothed / d log(rate) is lowest (fastai's "steep");
-        - `"minimum"`: a tenth of the rate with the lowest smoothed loss (fastai's "minimum");
-        - `"valley"`: the middle of the longest falling subsequence: its n points end at index e, the answer is at
-          e − n + n//3 + n//6 (fastai's "valley", the default: hard to move by noise);
-        - `"slide"`: a window of 15 steps slides left from the right end of the whole curve while the slopes per
-          step at its ends differ by more than 0.005; the last left end that did (fastai's "slide"). None where
-          that lies above the lowest loss.
-
-        With repeats: the median of the sweeps' answers, None where fewer than half have one. Raises ValueError
-        for another rule.
-        """
-        answers = self.answers(rule)
-        return float(np.median(answers)) if 2 * len(answers) >= len(self.sweeps) else None
-
-    def suggestions(self) -> dict[str, float | None]:
-        """The answer of every rule."""
-        return {rule: self.suggest(rule) for rule in RULES}
-
-    def answers(self, rule: str) -> list[float]:
-        """The rates that a rule reads from the single sweeps; those without an answer are left out."""
-        return [reading for reading in self._readings(rule) if not isinstance(reading, _NoAnswer)]
-
-    def spread(self, rule: str) -> tuple[float, float] | None:
-        """The lowest and the highest answer among the sweeps; None where `suggest` gives none."""
-        return None if self.suggest(rule) is None else (min(self.answers(rule)), max(self.answers(rule)))
-
-    def why(self, rule: str) -> str:
-        """Why a rule has no answer, sweep by sweep; empty where every sweep has one."""
-        readings = enumerate(self._readings(rule))
-        return "; ".join(f"sweep {i}: {reading}" for i, reading in readings if isinstance(reading, _NoAnswer))
-
-    def bounds(self) -> tuple[float, float] | None:
-        """Bounds for a cyclical rate (Smith, 2017, section 3.3), or None where the curve has none.
-
-        min_lr: the last rate before the smoothed loss has made a tenth of its whole fall, where learning starts;
-        max_lr: the first at which it has made nine tenths, where it stops or gets ragged. With repeats the
-        median of each.
-        """
-        pairs = [pair for pair in self._readings("bounds") if not isinstance(pair, _NoAnswer)]
-        enough = 2 * len(pairs) >= len(self.sweeps)
-        return tuple(float(value) for value in np.median(pairs, axis=0)) if enough else None
-
-    def _readings(self, rule: str) -> list[Any]:
-        """A reading, or the reason why there is none, of each sweep."""
-        check_choice("rule", rule, [*RULES, "bounds"])
-        readings = []
-        for sweep, stopped in zip(self.sweeps, self.stopped, strict=True):
-            try:
-                readings.append(_read(rule, self.learning_rates, sweep, self.smoothing, stopped))
-            except _NoAnswer as reason:
-                readings.append(reason)
-        return readings
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Raw points, the smoothed curve, the band of the repeats and the pick of every rule."""
-        return plot_range_test(self, ax)
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the test as JSON: finite numbers, and null where a sweep had ended."""
-        check_path(path)
-        content = dataclasses.asdict(self)
-        content["learning_rates"] = [float(rate) for rate in self.learning_rates]
-        content["sweeps"] = [[float(x) if np.isfinite(x) else None for x in sweep] for sweep in self.sweeps]
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> RangeTest:
-        """Read what `save` wrote. Raises ValueError for a file that is not a stored range test."""
-        with open(check_path(path), encoding="utf-8") as file:
-            try:
-                content = json.load(file)
-                rates = np.array(content["learning_rates"], "float32")
-                sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
-                return cls(rates, sweeps, list(content["stopped"]), content["smoothing"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"path must name a range test that was saved, got {path!r}: {error}") from error
+def _rule(rule: object) -> tuple[str, Rule]:
+    """The name and the function of a rule, which is given as either."""
+    if callable(rule):
+        return getattr(rule, "__name__", repr(rule)), rule
+    return check_choice("rule", rule, RULES), RULES[rule]
 
 
 def _check_smoothing(smoothing: object) -> None:
@@ -269,274 +180,66 @@ def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.n
     """Exponential moving average without the bias towards zero at its start (Kingma and Ba, 2015, section 3).
 
     average_i = smoothing·average_{i−1} + (1 − smoothing)·losses_i, divided by 1 − smoothing**(i+1).
+
+    Args:
+        losses: Numbers, in the order of the steps. After one that is NaN all is NaN.
+        smoothing: The weight of the past, from 0 (no smoothing) to below 1.
+
+    Returns:
+        As many averages as there are losses.
+
+    Raises:
+        TypeError: `losses` are not an array of numbers, or `smoothing` is not a number.
+        ValueError: `smoothing` is below 0, or 1 and more.
     """
     _check_smoothing(smoothing)
-    average, averages = 0.0, []
-    for i, loss in enumerate(as_array("losses", losses, "iuf").tolist()):
-        average = smoothing * average + (1 - smoothing) * loss
-        averages.append(average / (1 - smoothing ** (i + 1)))
-    return np.array(averages)
+    values = as_array("losses", losses, "iuf").astype("float64")
+    parts = itertools.accumulate(
+        values.tolist(), lambda average, loss: smoothing * average + (1 - smoothing) * loss, initial=0.0
+    )
+    return np.array(list(parts)[1:]) / (1 - float(smoothing) ** np.arange(1, len(values) + 1))
 
 
-class _NoAnswer(ValueError):
-    """Why nothing can be read from a curve."""
+class _Curve(NamedTuple):
+    """What rules read of a sweep, and the mean of its first losses."""
+
+    learning_rates: np.ndarray
+    smoothed: np.ndarray
+    start: float
 
 
-def _read(rule: str, rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str) -> Any:
-    """What one rule reads from one sweep; raises _NoAnswer where there is nothing to read."""
+def _curve(rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str) -> _Curve | str:
+    """The curve of a sweep, or the reason why no rule can read anything from it."""
     keep = np.isfinite(sweep)
-    raw, window = sweep[keep], 15
-    if len(raw) <= window:
+    raw = sweep[keep]
+    if len(raw) <= WINDOW:
         end = "; begin with a smaller min_lr" if stopped.startswith("loss") else ""
-        raise _NoAnswer(f"too few points: {len(raw)} ({stopped}), at least {window + 1} are needed{end}")
+        return f"too few points: {len(raw)} ({stopped}), at least {WINDOW + 1} are needed{end}"
     skip = len(raw) // 10
-    rates, losses = rates[keep][skip:].astype("float64"), smooth(raw, smoothing)[skip:]
-    lowest, start = int(losses.argmin()), raw[: skip + 3].mean()
+    smoothed, start = smooth(raw, smoothing)[skip:], float(raw[: skip + 3].mean())
     # Of one batch: in differences a slow trend cancels, in their median a final explosion. Averaging shrinks it.
     noise = np.median(np.abs(np.diff(raw))) / 0.954
     noise *= math.sqrt(max((1 - smoothing) / (1 + smoothing), 1 / (skip + 3)))
     least = max(3 * noise, 1e-6 * abs(start))
-    if start - losses[lowest] <= least:
-        if losses[-1] - start > least:
-            raise _NoAnswer("the loss rises from the start: begin with a smaller min_lr")
-        raise _NoAnswer("the loss is flat: it falls by no more than its noise; raise max_lr or take more steps")
-    falling = losses[: lowest + 1]
-    if rule == "steepest":
-        return float(rates[np.gradient(losses, np.log(rates))[: lowest + 1].argmin()])
-    if rule == "minimum":
-        return float(rates[lowest] / 10)
-    if rule == "valley":
-        length = np.ones(len(falling), int)  # of the longest falling subsequence that ends here
-        for i in range(1, len(falling)):
-            length[i] += max(length[:i][falling[:i] > falling[i]], default=0)
-        end, n = int(length.argmax()), int(length.max())
-        return float(rates[max(end - n + n // 3 + n // 6, 0)])
-    if rule == "slide":
-        slope, left = np.gradient(losses), len(losses) - 1 - window
-        answer = max(left, 0)
-        while left >= 0 and abs(slope[left + window] - slope[left]) > 0.005:
-            answer, left = left, left - 1
-        if answer > lowest:
-            raise _NoAnswer("the slide stops above the rate with the lowest loss")
-        return float(rates[answer])
-    fallen = (start - falling) / (start - falling[-1])
+    if start - smoothed.min() > least:
+        return _Curve(rates[keep][skip:].astype("float64"), smoothed, start)
+    if smoothed[-1] - start > least:
+        return "the loss rises from the start: begin with a smaller min_lr"
+    return "the loss is flat: it falls by no more than its noise; raise max_lr or take more steps"
+
+
+def _fall(curve: _Curve) -> tuple[float, float] | None:
+    """The rates where the loss has made a tenth and nine tenths of its fall; None where it falls in one step."""
+    falling = curve.smoothed[: curve.smoothed.argmin() + 1]
+    fallen = (curve.start - falling) / (curve.start - falling[-1])
     low, high = np.flatnonzero(fallen < 0.1).max(initial=0), (fallen >= 0.9).argmax()
-    if low >= high:
-        raise _NoAnswer("the loss falls in one step: take more steps")
-    return float(rates[low]), float(rates[high])
+    return (float(curve.learning_rates[low]), float(curve.learning_rates[high])) if low < high else None
 
 
-def range_test(
-    model: keras.Model,
-    x: Any,
-    y: Any = None,
-    *,
-    min_lr: float,
-    max_lr: float,
-    steps: int,
-    batch_size: int = 32,
-    sample_weight: Any = None,
-    sweep: str = "exponential",
-    repeats: int = 1,
-    smoothing: float = 0.9,
-    stop_factor: float = 4.0,
-    seed: int = 0,
-    progress: bool = True,
-) -> RangeTest:
-    """Train for a few steps with a rising learning rate and note the true loss of every batch (Smith, 2017).
-
-    On any compiled Keras model (TensorFlow backend) and any input that `fit` takes: arrays or dicts of them,
-    which are shuffled with `seed` and batched with `batch_size` (32, as in `fit`); tf.data, PyDataset and
-    generators are used as they come. Data that runs out is repeated; a generator's batches are kept for that.
-
-    The rate of step i is min_lr·(max_lr/min_lr)**(i/(steps−1)), or in a straight line with sweep="linear"; both
-    ends are reached. The loss is the batch's own, as `fit` would compute it in training mode before the update,
-    regularisation included: not the running mean that callbacks see. The sweep stops when the loss is not
-    finite, or, after a tenth of the steps, when the smoothed loss exceeds `stop_factor` times its best
-    (4, as in fastai). `repeats` sweeps start from the same weights, with other batches and dropout.
-
-    Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
-    button ends the test and returns what there is. Not undone: a generator's batches are used up, and a
-    shuffling tf.data.Dataset has moved on to its next order.
-
-    Raises ValueError or TypeError for a value that makes no sense, before any training, and ValueError where the
-    model cannot train on the data.
-    """
-    low, high = check_bounds(min_lr, max_lr)
-    count, repeats = check_count("steps", steps, least=2, most=MOST_STEPS), check_count("repeats", repeats)
-    batch_size, seed = check_count("batch_size", batch_size), check_count("seed", seed, least=0)
-    _check_smoothing(smoothing)
-    check_bool("progress", progress)
-    if check_rate("stop_factor", stop_factor) <= 1:
-        raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
-    space = {"exponential": np.geomspace, "linear": np.linspace}[check_choice("sweep", sweep, _SWEEPS)]
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model, got {model!r}")
-    if not model.compiled or model.optimizer is None:
-        raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
-    rates = space(low, high, count).astype("float32")
-    batches = _any_batches(x, y, sample_weight, batch_size, count, seed)
-
-    sweeps, stopped = [], []
-    try:
-        if not model.built:
-            model(keras.utils.unpack_x_y_sample_weight(next(iter(batches(0))))[0])
-        with (
-            _put_back(model) as start_again,
-            tqdm(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80) as bar,
-        ):
-            sweeper = _Sweeper(model, rates)
-            while len(stopped) < repeats and "interrupted" not in stopped:
-                start_again()
-                sweeps.append(np.full(count, np.nan))
-                stopped.append(sweeper.run(batches(len(stopped)), sweeps[-1], smoothing, stop_factor, bar))
-            del sweeper  # what it has traced is then collected
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-        raise ValueError(f"model must be able to train on x, y and sample_weight: {error}") from error
-    longest = np.isfinite(sweeps).any(axis=0).sum()
-    if not longest and "interrupted" not in stopped:
-        raise ValueError("x, y and sample_weight must give at least one batch with a finite loss")
-    return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)
-
-
-_SWEEPS = ("exponential", "linear")
-
-
-def _any_batches(
-    x: Any, y: Any, sample_weight: Any, size: int, steps: int, seed: int
-) -> Callable[[int], tf.data.Dataset]:
-    """A function from the number of the sweep to at least `steps` batches of whatever `fit` takes."""
-    if isinstance(x, types.GeneratorType):
-        x = (batch for batch in itertools.cycle(x))  # a generator cannot be rewound: keep what it gave
-    if not isinstance(x, tf.data.Dataset | keras.utils.PyDataset | types.GeneratorType):
-        if y is None and sample_weight is not None:
-            raise ValueError("y must be given where sample_weight is")
-        parts = (x,) if y is None else (x, y) if sample_weight is None else (x, y, sample_weight)
-        arrays = keras.tree.map_structure(_as_tensor, parts)
-        lengths = {len(array) for array in keras.tree.flatten(arrays)}
-        if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}")
-        length = lengths.pop()
-        passes = math.ceil(steps / math.ceil(length / size))
-        return lambda sweep: _batches(arrays, size, _orders(length, passes, seed, sweep))
-    if y is not None or sample_weight is not None:
-        raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
-    # `fit` reads these through an adapter for which Keras has no public name.
-    from keras.src.trainers.data_adapters import get_data_adapter
-
-    batches = get_data_adapter(x).get_tf_dataset().repeat()
-    return lambda sweep: batches
-
-
-def _as_tensor(array: Any) -> tf.Tensor:
-    array = array if tf.is_tensor(array) else as_array("x, y or sample_weight", array)
-    if array.ndim == 0:
-        raise TypeError(f"x, y and sample_weight must be arrays, got {array!r}")
-    is_float = array.dtype in ("float64", tf.float64)
-    return tf.convert_to_tensor(array, keras.config.floatx() if is_float else None)
-
-
-def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    """Copies of what variables hold now."""
-    return [variable.numpy().copy() for variable in variables]
-
-
-@contextlib.contextmanager
-def _put_back(model: keras.Model) -> Iterator[Callable[[], None]]:
-    """Inside: a function that takes weights and optimizer back to the start. At the end: all is as before."""
-    model.optimizer.build(model.trainable_variables)
-    rng = random.getstate(), np.random.get_state()  # noqa: NPY002 - data that augments itself may use it
-    again, rest = [*model.weights, *model.optimizer.variables], [*model.variables, *model.metrics_variables]
-    again_values, rest_values = _values(again), _values(rest)
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    rate = optimizer._learning_rate  # the public setter would drop the variable or the schedule
-
-    def start_again() -> None:
-        for variable, value in zip(again, again_values, strict=True):
-            variable.assign(value)
-
-    gc.freeze()  # what there is already need not be searched for garbage, which would take a quarter of a second
-    try:
-        yield start_again
-    finally:
-        start_again()
-        model.reset_metrics()  # those that only now have come to be
-        for variable, value in zip(rest, rest_values, strict=True):
-            variable.assign(value)
-        optimizer._learning_rate = rate
-        model.__dict__.pop("compute_metrics", None)
-        gc.collect()  # the traced sweep refers to itself: each would leave some 4 MB behind
-        gc.unfreeze()
-        random.setstate(rng[0])
-        np.random.set_state(rng[1])  # noqa: NPY002
-
-
-class _Sweeper:
-    """The model's own training step, at the rates of the sweep, with the loss of each batch written down."""
-
-    def __init__(self, model: keras.Model, rates: np.ndarray) -> None:
-        self.step = tf.Variable(0, trainable=False)
-        self.losses = tf.Variable(np.zeros(len(rates), "float32"), trainable=False)
-        rate, table = tf.Variable(rates[0], trainable=False), tf.constant(rates)
-        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        optimizer._learning_rate = lambda: rate
-        # Only the loss is read. Metrics would cost time in every step, and a second trace where they are new.
-        model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in model.metrics if m.name == "loss"}
-
-        @tf.autograph.experimental.do_not_convert
-        def noted_step(iterator: Any) -> None:
-            rate.assign(table[self.step])
-            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
-                metric.reset_state()
-            logs = model.train_step(next(iterator))
-            if "loss" not in logs:
-                raise ValueError(f"model.train_step must return a dict with 'loss', got {', '.join(logs)}")
-            self.losses.scatter_nd_update([[self.step]], [tf.cast(logs["loss"], tf.float32)])
-            self.step.assign_add(1)
-
-        def steps(iterator: Any, count: tf.Tensor) -> None:
-            for _ in tf.range(count):
-                noted_step(iterator)
-
-        # Keras's own loop over several steps would trace the training step twice, which takes half a second each.
-        self.steps = steps if model.run_eagerly else tf.function(steps)
-
-    def run(self, batches: tf.data.Dataset, row: np.ndarray, smoothing: float, factor: float, bar: tqdm) -> str:
-        """Fill the row with losses; return why it ended."""
-        self.step.assign(0)
-        iterator = iter(batches)
-        done = 0
-        try:
-            while done < len(row):
-                # At most so many steps are made in vain after the loss explodes.
-                self.steps(iterator, tf.constant(min(20, len(row) - done)))
-                new = int(self.step)
-                row[done:new] = self.losses.numpy()[done:new]
-                bar.update(new - done)
-                done = new
-                end, reason = _end_of(row[:done], len(row), smoothing, factor)
-                if reason:
-                    row[end:] = np.nan
-                    bar.update(len(row) - done)
-                    return reason
-        except (StopIteration, tf.errors.OutOfRangeError):  # the data had no batch at all
-            return "complete"
-        except KeyboardInterrupt:
-            row[done:] = np.nan
-            return "interrupted"
-        return "complete"
-
-
-def _end_of(losses: np.ndarray, steps: int, smoothing: float, factor: float) -> tuple[int, str]:
-    """Where a sweep has to end and why; an empty reason while it may go on."""
-    finite = np.isfinite(losses)
-    count = len(losses) if finite.all() else int(finite.argmin())
-    smoothed = smooth(losses[:count], smoothing)
-    exploded = smoothed > factor * np.minimum.accumulate(smoothed)
-    exploded[: steps // 10] = False
-    if exploded.any():
-        return int(exploded.argmax()) + 1, "loss exploded"
-    return (count, "loss not finite") if count < len(losses) else (count, "")
+def _middle(rates: Sequence[float]) -> float:
+    """The median of rates, taken of their logarithms: of 1e-4 and 1e-2 it is 1e-3."""
+    ordered = sorted(rates)
+    return math.sqrt(ordered[(len(ordered) - 1) // 2] * ordered[len(ordered) // 2])
 
 
 # Plot -------------------------------------------------------------------------------------------------
@@ -551,8 +254,6 @@ def as_axes(ax: Axes | None) -> Axes:
 
 def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
     """Raw losses as points, the smoothed curve, the band of the repeats, and the pick of every rule."""
-    import matplotlib.pyplot as plt
-
     ax = as_axes(ax)
     rates = result.learning_rates
     for sweep in result.sweeps:
@@ -561,12 +262,639 @@ def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
     if len(smoothed) > 1:
         ax.fill_between(rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0)
     ax.plot(rates, result.smoothed, color="black", linewidth=2, label="smoothed")
-    styles = zip(itertools.cycle(("-", "--", "-.", ":")), plt.rcParams["axes.prop_cycle"], strict=False)
-    for (rule, pick), (line, style) in zip(result.suggestions().items(), styles, strict=False):
-        style = {"linestyle": line} | style
+    for i, (rule, pick) in enumerate(result.suggestions().items()):
         if pick is not None:
-            ax.axvline(pick, label=f"{rule}: {pick:.1e}", **style)
-            ax.axvspan(*result.spread(rule), color=style["color"], alpha=0.12, linewidth=0)
+            color, linestyle = f"C{i}", ("-", "--", "-.", ":")[i % 4]
+            ax.axvline(pick, label=f"{rule}: {pick:.1e}", color=color, linestyle=linestyle)
+            ax.axvspan(*result.spread(rule), color=color, alpha=0.12, linewidth=0)
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch")
     ax.legend()
     return ax
+
+
+# What a test saw --------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class RangeTest:
+    """What a range test saw, and what can be read from it.
+
+    Wherever a rule is asked for, it is a name in `RULES` or a function of your own,
+    `rule(learning_rates, smoothed) -> float | None`. No rule is asked about a curve with fewer than 16 points, one
+    that is flat or one that rises from the start. The formulas of `valley` and `slide` are fastai's. That fastai
+    smooths with 0.98 and drops the last five points first are its settings, not ours.
+
+    Args:
+        learning_rates: (n,), the rate of each step.
+        sweeps: (repeats, n), the loss of batch i before the update made at rate i; NaN after a sweep's end.
+        stopped: Why each sweep ended: "complete", "loss not finite", "loss exploded", "data ran out" or
+            "interrupted".
+        smoothing: The weight of the past in the moving average, from 0 to below 1.
+
+    Raises:
+        TypeError: A field is not what the list above says.
+        ValueError: There is no sweep, the shapes do not fit together, a rate is not positive and finite, or
+            `smoothing` is not from 0 to below 1.
+    """
+
+    learning_rates: np.ndarray
+    sweeps: np.ndarray
+    stopped: list[str]
+    smoothing: float = 0.9
+
+    def __post_init__(self) -> None:
+        self.learning_rates = as_array("learning_rates", self.learning_rates, "iuf")
+        self.sweeps = as_array("sweeps", self.sweeps, "iuf", dimensions=2)
+        if not isinstance(self.stopped, list):
+            raise TypeError(f"stopped must be a list with a reason for each sweep, got {self.stopped!r}")
+        if not self.stopped:
+            raise ValueError("sweeps and stopped must hold at least one sweep, got none")
+        if not (np.isfinite(self.learning_rates) & (self.learning_rates > 0)).all():
+            raise ValueError(f"learning_rates must be positive and finite, got {self.learning_rates}")
+        if self.sweeps.shape != (len(self.stopped), len(self.learning_rates)):
+            raise ValueError(
+                f"sweeps must have a row for each of {len(self.stopped)} in stopped and a column for each of "
+                f"{len(self.learning_rates)} learning_rates, got shape {self.sweeps.shape}"
+            )
+        _check_smoothing(self.smoothing)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both saw the same, NaN where a sweep had ended included."""
+        if not isinstance(other, RangeTest):
+            return NotImplemented
+        return (
+            np.array_equal(self.learning_rates, other.learning_rates)
+            and np.array_equal(self.sweeps, other.sweeps, equal_nan=True)
+            and (self.stopped, self.smoothing) == (other.stopped, other.smoothing)
+        )
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The true loss per batch; the median where the test was repeated."""
+        return np.nanmedian(self.sweeps, axis=0)
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The losses smoothed by `smooth`; the median of the smoothed sweeps where the test was repeated."""
+        return np.nanmedian([smooth(sweep, self.smoothing) for sweep in self.sweeps], axis=0)
+
+    def suggest(self, rule: str | Rule = "valley") -> float | None:
+        """The rate that a rule reads from the curve.
+
+        Args:
+            rule: A name in `RULES`, or a function. "valley" is fastai's default, too: noise moves it least.
+
+        Returns:
+            The rate; with repeats the median of the sweeps' answers, taken of their logarithms. None where fewer
+            than half of the sweeps have an answer; `why(rule)` says why.
+
+        Raises:
+            ValueError: `rule` is neither a name in `RULES` nor a function, or the function fails.
+        """
+        answers = self.answers(rule)
+        return _middle(answers) if 2 * len(answers) >= len(self.sweeps) else None
+
+    def suggestions(self, *others: Rule) -> dict[str, float | None]:
+        """The answer of every rule in `RULES`, and of `others`, by the names of the functions."""
+        return {_rule(rule)[0]: self.suggest(rule) for rule in (*RULES, *others)}
+
+    def answers(self, rule: str | Rule) -> list[float]:
+        """The rates that a rule reads from the single sweeps; those without an answer are left out."""
+        return [reading for reading in self._readings(rule) if not isinstance(reading, str)]
+
+    def spread(self, rule: str | Rule) -> tuple[float, float] | None:
+        """The lowest and the highest answer among the sweeps; None where `suggest` gives none."""
+        answers = self.answers(rule)
+        return (min(answers), max(answers)) if 2 * len(answers) >= len(self.sweeps) else None
+
+    def why(self, rule: str | Rule) -> str:
+        """Why a rule has no answer, sweep by sweep; empty where every sweep has one."""
+        readings = enumerate(self._readings(rule))
+        return "; ".join(f"sweep {i}: {reading}" for i, reading in readings if isinstance(reading, str))
+
+    def bounds(self) -> tuple[float, float] | None:
+        """Bounds for a cyclical rate, where learning starts and where it stops or gets ragged.
+
+        Smith (2017, section 3.3) reads them by eye from a plot of the accuracy. That they stand where the smoothed
+        loss has made a tenth and nine tenths of its whole fall is our own rule.
+
+        Returns:
+            (min_lr, max_lr): the last rate before a tenth and the first at nine tenths; with repeats the median of
+            each, taken of their logarithms. None where fewer than half of the sweeps have both.
+        """
+        falls = [_fall(curve) for curve in self._curves() if not isinstance(curve, str)]
+        pairs = [pair for pair in falls if pair]
+        if 2 * len(pairs) < len(self.sweeps):
+            return None
+        low, high = (_middle(rates) for rates in zip(*pairs, strict=True))
+        return low, high
+
+    def _curves(self) -> list[_Curve | str]:
+        sweeps = zip(self.sweeps, self.stopped, strict=True)
+        return [_curve(self.learning_rates, sweep, self.smoothing, stopped) for sweep, stopped in sweeps]
+
+    def _readings(self, rule: str | Rule) -> list[float | str]:
+        """A rate, or the reason why there is none, of each sweep."""
+        name, function = _rule(rule)
+        readings: list[float | str] = []
+        for curve in self._curves():
+            if isinstance(curve, str):
+                readings.append(curve)
+                continue
+            try:
+                answer = function(curve.learning_rates, curve.smoothed)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"rule {name} must take two arrays, rates and losses: {error}") from error
+            none = f"the rule {name} finds no rate on this curve"
+            readings.append(none if answer is None else check_rate(f"the answer of rule {name}", answer))
+        return readings
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Raw points, the smoothed curve, the band of the repeats and the pick of every rule."""
+        return plot_range_test(self, ax)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the test as JSON: finite numbers, and null where a sweep had ended."""
+        check_path(path)
+        content = {
+            "learning_rates": self.learning_rates.tolist(),
+            "sweeps": [[loss if math.isfinite(loss) else None for loss in row] for row in self.sweeps.tolist()],
+            "stopped": self.stopped,
+            "smoothing": float(self.smoothing),
+        }
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> RangeTest:
+        """Read what `save` wrote. Raises ValueError for a file that is not a stored range test."""
+        with open(check_path(path), encoding="utf-8") as file:
+            try:
+                content = json.load(file)
+                rates = np.array(content["learning_rates"], "float64")
+                sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
+                return cls(rates, sweeps, list(content["stopped"]), content["smoothing"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"path must name a range test that was saved, got {path!r}: {error}") from error
+
+
+# Data -------------------------------------------------------------------------------------------------
+
+
+KEPT = 100_000_000  # bytes of a generator's batches that are kept in case it ends
+
+
+def _checked_length(x: Any, y: Any, sample_weight: Any) -> int:
+    """The common length of arrays, or an error that says what is wrong."""
+    leaves = keras.tree.flatten(x) + [leaf for leaf in keras.tree.flatten((y, sample_weight)) if leaf is not None]
+    for leaf in leaves:
+        kind = type(leaf)
+        if issubclass(kind, tf.SparseTensor | tf.RaggedTensor) or kind.__module__.startswith("scipy.sparse"):
+            raise ValueError(f"x, y and sample_weight must be dense, got a {kind.__name__}: make it dense first")
+        if len(getattr(leaf, "shape", ())) == 0:
+            raise TypeError(
+                f"x, y and sample_weight must be arrays, which numpy.array makes of lists, got {leaf!r}"
+            )
+    lengths = {int(leaf.shape[0]) for leaf in leaves}
+    if len(lengths) != 1 or 0 in lengths or not keras.tree.flatten(x):
+        raise ValueError(f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}")
+    return lengths.pop()
+
+
+def _array_batches(arrays: Any, order: tf.Variable, size: int) -> tf.data.Dataset:
+    """One pass over nested arrays, in an order that is assigned anew for each. tf.data's own shuffle would also
+    depend on the global seed."""
+
+    def batch(start: tf.Tensor, arrays: Any) -> Any:
+        chosen = order[start : start + size]
+        return keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
+
+    # The arrays go through as elements: a function that had caught them would keep them until cycles are searched.
+    starts = tf.data.Dataset.range(0, order.shape[0], size)
+    batches = tf.data.Dataset.zip((starts, tf.data.Dataset.from_tensors(arrays).repeat())).map(batch)
+    options = tf.data.Options()
+    # A batch is ready in 0.2 ms: threads that fetch it ahead would only take the cores from the training.
+    options.autotune.enabled = False
+    options.experimental_optimization.inject_prefetch = False
+    return batches.with_options(options)
+
+
+def _endless(generator: Iterator[Any]) -> Iterator[Any]:
+    """The batches of a generator and, when it ends, the same again, unless they are more than KEPT bytes."""
+    kept, size = [], 0
+    for batch in generator:
+        yield batch
+        if size <= KEPT:
+            kept.append(batch)
+            size += sum(np.asarray(array).nbytes for array in keras.tree.flatten(batch))
+        else:
+            kept.clear()
+    while kept:
+        yield from kept
+
+
+_UNFIT = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+
+
+@contextlib.contextmanager
+def _blamed_on_data() -> Iterator[None]:
+    """Whatever Keras and TensorFlow say about data that do not fit the model, as a ValueError that names them."""
+    try:
+        yield
+    except _UNFIT as error:
+        raise ValueError(f"model must be able to train on x, y and sample_weight: {error}") from error
+
+
+class _Data:
+    """Whatever `fit` takes, as passes over it."""
+
+    def __init__(
+        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, size: int, seed: int, strategy: Any
+    ) -> None:
+        """Raise ValueError or TypeError where `fit` would not take it."""
+        self.x, self.class_weight, self.seed, self.strategy = x, class_weight, seed, strategy
+        self.order = self.iterator = None
+        streams = tf.data.Dataset, tf.distribute.DistributedDataset, keras.utils.PyDataset, types.GeneratorType
+        if isinstance(x, streams):
+            if y is not None or sample_weight is not None:
+                raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
+            with _blamed_on_data():
+                adapter = self._adapter(_endless(x) if isinstance(x, types.GeneratorType) else x)
+                self.count, self.dataset = adapter.num_batches, adapter.get_tf_dataset()
+        else:
+            for name, value in ("sample_weight", sample_weight), ("class_weight", class_weight):
+                if y is None and value is not None:
+                    raise ValueError(f"y must be given where {name} is")
+            length = _checked_length(x, y, sample_weight)
+            with _blamed_on_data():  # all of it as one batch: checked, and made into tensors, as `fit` does it
+                adapter = self._adapter(x, y=y, sample_weight=sample_weight, batch_size=length)
+                arrays = next(iter(adapter.get_tf_dataset()))
+            self.order = tf.Variable(np.arange(length), trainable=False)
+            self.count, self.dataset = math.ceil(length / size), _array_batches(arrays, self.order, size)
+
+    def _adapter(self, x: Any, **arguments: Any) -> Any:
+        # `fit` reads all its data through such adapters, for which Keras has no public name.
+        from keras.src.trainers.data_adapters import get_data_adapter
+
+        return get_data_adapter(x, class_weight=self.class_weight, **arguments)
+
+    def _iterator(self, dataset: Any) -> Any:
+        shared = isinstance(dataset, tf.distribute.DistributedDataset)
+        return iter(dataset if shared else self.strategy.experimental_distribute_dataset(dataset))
+
+    def passes(self, sweep: int) -> Iterator[tuple[Any, int | None]]:
+        """The passes of a sweep, without end: an iterator over batches, and their number where it is known.
+
+        To be closed at the sweep's end.
+        """
+        if isinstance(self.x, keras.utils.PyDataset):
+            yield from self._py_dataset_passes(sweep)
+        if isinstance(self.x, types.GeneratorType):  # cannot be rewound: all sweeps draw from one iterator
+            self.iterator = self.iterator or self._iterator(self.dataset)
+            yield from itertools.repeat((self.iterator, None))
+        for i in itertools.count():
+            if self.order is not None:
+                self.order.assign(np.random.default_rng([self.seed, sweep, i]).permutation(self.order.shape[0]))
+            yield self._iterator(self.dataset), self.count
+
+    def _py_dataset_passes(self, sweep: int) -> Iterator[tuple[Any, int | None]]:
+        random.seed(f"{self.seed} {sweep}")  # with it Keras shuffles the batches; it is put back at the end
+        # One for each sweep: what workers have fetched for a pass that is broken off would come first in the next.
+        adapter = self._adapter(self.x, shuffle=self.count is not None)
+        dataset = adapter.get_tf_dataset()
+        while True:
+            adapter.on_epoch_begin()
+            try:
+                yield self._iterator(dataset), self.count
+            finally:
+                adapter.on_epoch_end()
+
+
+# The test ---------------------------------------------------------------------------------------------
+
+
+def _swept(optimizer: Any, chosen: object) -> list[tuple[Any, float]]:
+    """The optimizers whose rates are swept, each with the share of the largest rate that it gets."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        if chosen is not None:
+            raise ValueError(f"optimizer must be None where the model has no MultiOptimizer, got {chosen!r}")
+        return [(optimizer, 1.0)]
+    inner = optimizer.optimizers
+    if chosen is not None:
+        return [(inner[check_count("optimizer", chosen, least=0, most=len(inner) - 1)], 1.0)]
+    rates = [float(one.learning_rate) for one in inner]
+    if not max(rates) > 0:
+        raise ValueError(
+            f"optimizer must be the number of one: all inner optimizers have the rate {max(rates)} now"
+        )
+    return [(one, rate / max(rates)) for one, rate in zip(inner, rates, strict=True)]
+
+
+def _check_model(model: object) -> None:
+    """Raise where a model is not one that a sweep can train and put back."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {model!r}")
+    if not model.compiled or model.optimizer is None:
+        raise ValueError("model must be compiled: call model.compile(optimizer=..., loss=...) first")
+    own = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    known = {id(one) for one in (model.optimizer, own, *getattr(own, "optimizers", ()))}
+    for name, value in vars(model).items():
+        parts = list(value.values()) if isinstance(value, dict) else value
+        parts = parts if isinstance(parts, list | tuple) else [parts]
+        others = (part for part in parts if isinstance(part, keras.optimizers.Optimizer) and id(part) not in known)
+        if not name.startswith("_self_") and any(others):  # those are TensorFlow's own lists of the attributes
+            raise ValueError(
+                f"model must train with one optimizer, but has {name}, too: its rate would not be swept"
+            )
+
+
+class _Watch:
+    """Says when a sweep has to end. It looks at each loss once."""
+
+    def __init__(self, steps: int, smoothing: float, factor: float) -> None:
+        self.first, self.smoothing, self.factor = steps // 10, smoothing, factor
+        self.seen, self.average, self.best = 0, 0.0, math.inf
+
+    def reason(self, loss: float) -> str:
+        """Why to end with this loss, empty while the sweep may go on."""
+        if not math.isfinite(loss):
+            return "loss not finite"
+        self.seen += 1
+        self.average = self.smoothing * self.average + (1 - self.smoothing) * loss
+        smoothed = self.average / (1 - self.smoothing**self.seen)
+        self.best = min(self.best, smoothed)
+        # As smoothed > factor * best, but for losses below zero, too.
+        exploded = smoothed - self.best > (self.factor - 1) * abs(self.best)
+        return "loss exploded" if exploded and self.seen > self.first else ""
+
+
+class _Sweeper:
+    """The model's own training step, at the rates of the sweep, with the loss of each batch noted.
+
+    A context: inside, the model has rates and metrics of the sweep; at its end all is put back.
+    """
+
+    MOST = 20  # steps between two looks: so many at most are made in vain after the loss explodes
+
+    def __init__(self, model: keras.Model, rates: np.ndarray, swept: list[tuple[Any, float]]) -> None:
+        self.model, self.rates, self.swept = model, rates, swept
+        self.step = tf.Variable(0, trainable=False)
+        self.losses = tf.Variable(tf.zeros(self.MOST), trainable=False)
+        self.saved: list[tuple[Any, np.ndarray]] = []
+        self.weights = 0
+
+    def __enter__(self) -> _Sweeper:
+        # The public property gives the value of a schedule, never the schedule itself, which has to be put back.
+        self.held = [one._learning_rate for one, _ in self.swept]
+        self.own_metrics = vars(self.model).get("compute_metrics")
+        targets = []
+        for (one, share), held in zip(self.swept, self.held, strict=True):
+            target = held if isinstance(held, keras.Variable) else tf.Variable(0.0, trainable=False)
+            if target is not held:
+                one.learning_rate = lambda target=target: target
+            targets.append((target, share))
+        # Only the loss is read. Metrics would cost time in every step, and a second trace where they are new.
+        metrics = self.model.metrics
+        self.model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in metrics if m.name == "loss"}
+        self.steps = self._steps(targets)
+        return self
+
+    def _steps(self, targets: list[tuple[Any, float]]) -> Callable[[Any, tf.Tensor], None]:
+        """A function that makes so many steps on the batches of an iterator."""
+        model, strategy, table = self.model, self.model.distribute_strategy, tf.constant(self.rates)
+
+        @tf.autograph.experimental.do_not_convert
+        def train(data: Any) -> tf.Tensor:
+            logs = strategy.run(model.train_step, args=(data,))
+            if not isinstance(logs, dict) or "loss" not in logs:
+                raise ValueError(f"model.train_step must return a dict with 'loss', got {', '.join(logs)}")
+            return tf.cast(strategy.reduce("MEAN", logs["loss"], axis=None), tf.float32)
+
+        if model.jit_compile and not model.run_eagerly:
+            train = tf.function(train, jit_compile=True, reduce_retracing=True)
+
+        @tf.autograph.experimental.do_not_convert
+        def noted_step(iterator: Any, i: tf.Tensor) -> None:
+            for target, share in targets:
+                target.assign(table[self.step] * share)
+            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
+                metric.reset_state()
+            # As in `fit`, a generator's None is an empty Optional.
+            data = keras.tree.map_structure(
+                lambda part: None if isinstance(part, tf.experimental.Optional) else part, iterator.get_next()
+            )
+            loss = train(data)
+            self.losses.scatter_nd_update([[i]], [loss])
+            with tf.control_dependencies([loss]):  # where the pass is over, the step does not count
+                self.step.assign_add(1)
+
+        def steps(iterator: Any, count: tf.Tensor) -> None:
+            for i in tf.range(count):
+                noted_step(iterator, i)
+
+        # Keras's own loop over several steps would trace the training step twice, which takes half a second each.
+        return steps if model.run_eagerly else tf.function(steps)
+
+    def _start(self, iterator: Any) -> None:
+        """Note what there is before the first sweep; weights and optimizer as they were then before the others."""
+        if self.saved:
+            for variable, value in self.saved[: self.weights]:
+                variable.assign(value)
+            return
+        model, variables = self.model, []
+        if not model.run_eagerly:  # tracing makes the variables that come late, and names all that a step reads
+            variables = self.steps.get_concrete_function(iterator, tf.constant(0)).graph.variables
+        known = [*model.weights, *model.optimizer.variables]
+        self.weights = len(known)
+        known += [*model.variables, *model.metrics_variables]
+        values = {id(variable.value) for variable in known}
+        known += [variable for variable in variables if id(variable) not in values]
+        self.saved = [(variable, variable.numpy().copy()) for variable in known]
+
+    def __exit__(self, *_: object) -> None:
+        if self.saved:  # else nothing has been trained
+            self.model.reset_metrics()  # those that only now have come to be
+        for variable, value in self.saved:
+            variable.assign(value)
+        for (one, _), held in zip(self.swept, self.held, strict=True):
+            if not isinstance(held, keras.Variable):
+                one.learning_rate = held
+        self.saved.clear()  # at once, and not when the cycles around the traced step are found
+        del self.model.compute_metrics
+        if self.own_metrics is not None:
+            self.model.compute_metrics = self.own_metrics
+
+    def run(self, passes: Iterator[tuple[Any, int | None]], row: np.ndarray, watch: _Watch, bar: tqdm) -> str:
+        """Fill the row with losses; return why it ended."""
+        self.step.assign(0)
+        done, count = 0, 1
+        for iterator, left in passes:
+            if done == 0:
+                self._start(iterator)
+            before, over = done, left == 0
+            while not over:
+                count = min(count, len(row) - done, count if left is None else left - (done - before))
+                start = time.perf_counter()
+                with contextlib.suppress(tf.errors.OutOfRangeError):  # the pass is over: fewer steps were made
+                    self.steps(iterator, tf.constant(count))
+                new = self.losses.numpy()[: int(self.step) - done].tolist()
+                bar.update(len(new))
+                for loss in new:
+                    reason = watch.reason(loss)
+                    if reason != "loss not finite":
+                        row[done] = loss
+                        done += 1
+                    if reason:
+                        return reason
+                if done == len(row):
+                    return "complete"
+                over = len(new) < count or done - before == left
+                if time.perf_counter() - start < 0.2:  # else a stop button would be heard late
+                    count = min(2 * count, self.MOST)
+            if done == before:
+                return "data ran out"
+        raise AssertionError("passes have no end")
+
+
+def _build(model: keras.Model, spec: Any) -> None:
+    """Give model and optimizer the variables that they do not have yet, from the shapes of a batch."""
+    x = keras.utils.unpack_x_y_sample_weight(spec)[0]
+    shaped = all(isinstance(one, tf.TensorSpec) and one.shape.rank for one in keras.tree.flatten(x))
+    with model.distribute_strategy.scope():
+        if tf.distribute.has_strategy():  # then the loss, too, has to have its variables before the first step
+            model._symbolic_build(data_batch=spec)  # so does `fit`; there is no public way
+        elif not model.built and shaped and type(model).call is not keras.Model.call:  # else: in the first step
+            model(keras.tree.map_structure(lambda one: keras.KerasTensor(tuple(one.shape), one.dtype.name), x))
+        if model.run_eagerly and not all(layer.built for layer in model.layers):
+            raise ValueError("model must have its weights where it runs eagerly: build it, or fit it on one batch")
+        if model.trainable_variables and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+
+
+class _Bar(tqdm):
+    """A bar without the thread that tqdm would start and keep."""
+
+    monitor_interval = 0
+
+
+_SWEEPS = {"exponential": np.geomspace, "linear": np.linspace}
+
+
+def range_test(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    min_lr: float,
+    max_lr: float,
+    steps: int,
+    batch_size: int = 32,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    optimizer: int | None = None,
+    sweep: str = "exponential",
+    repeats: int = 1,
+    smoothing: float = 0.9,
+    stop_factor: float = 4.0,
+    seed: int = 0,
+    progress: bool = True,
+) -> RangeTest:
+    """Train for a few steps with a rising learning rate and note the true loss of every batch.
+
+    The idea is that of Smith (2017, Cyclical Learning Rates for Training Neural Networks, section 3.3). His test
+    raises the rate in a straight line and reads the accuracy; ours, as in later practice, raises it by a constant
+    factor unless `sweep` says otherwise, and reads the loss.
+
+    The rate of step i is min_lr·(max_lr/min_lr)**(i/(steps−1)), or in a straight line with sweep="linear"; both
+    ends are reached. The loss is the batch's own, as `fit` would compute it in training mode before the update,
+    regularisation included: not the running mean that callbacks see.
+
+    The model trains as in `fit`, by its own `train_step`: with its loss scale, weight decay, moving averages of
+    weights, gradient accumulation, `run_eagerly`, `jit_compile` (slow on a CPU, as in `fit`) and the tf.distribute
+    strategy it was made in. What differs: no callback is called, no metric but the loss is computed, and
+    `steps_per_execution` is ignored. With gradient accumulation an update is made at the rate of its last batch.
+    With a `MultiOptimizer` the rate of the sweep is the largest of its inner optimizers' rates, and the others
+    keep their ratio to it; one that is a schedule counts with its value at the present step.
+
+    Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
+    button ends the test and returns what there is. Not undone: a model and an optimizer without variables have got
+    them, a generator's batches are used up, and a shuffling tf.data.Dataset has moved on to its next order.
+
+    Args:
+        model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused.
+        x: Whatever `fit` takes: arrays, nested in lists, tuples and dicts as the model wants them, or batches from
+            a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated. Of a generator each
+            sweep takes the next batches; they are kept, up to 100 MB, to repeat them if it ends. One that ends
+            after more than that ends the test ("data ran out").
+        y: Targets, where `x` are arrays.
+        min_lr: The first rate, above 0: so low that the loss hardly moves.
+        max_lr: The last rate, above `min_lr`: so high that training fails. What comes after costs nothing.
+        steps: How many batches a sweep has, from 2. The rules need 16; 100 and more give a curve to look at.
+        batch_size: Of arrays; 32 as in `fit`. A good rate depends on it: take the one you will train with.
+        sample_weight: Weights of the samples, where `x` are arrays.
+        class_weight: The weight of the samples of each class, by the number of the class, as in `fit`.
+        optimizer: Of a MultiOptimizer, the position in its `optimizers` of the only one to sweep; the others keep
+            their rates. By default all are swept.
+        sweep: "exponential" or "linear".
+        repeats: How many sweeps start from the same weights, with other batches and dropout, to see how far noise
+            moves the answers. A tf.data.Dataset gives other batches only if it shuffles.
+        smoothing: The weight of the past in the moving average, from 0 to below 1: 0.9 averages some ten steps.
+        stop_factor: After a tenth of the steps, a sweep ends when the smoothed loss exceeds `stop_factor` times
+            its best, above 1; 4 as in fastai. (Below zero: when it is `stop_factor` − 1 times its size above it.)
+            A sweep always ends when the loss is not finite.
+        seed: Of the order of arrays and of a PyDataset's batches, which is another one in each pass.
+        progress: Whether to show a bar on standard output.
+
+    Returns:
+        A `RangeTest`.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or `x`, `y` or `sample_weight` hold what is not an array.
+        ValueError: A number is out of range; arrays are sparse, ragged or of different lengths; the model is not
+            compiled, keeps a second optimizer, or cannot train on the data; or no batch has a finite loss.
+    """
+    low, high = check_bounds(min_lr, max_lr)
+    count, repeats = check_count("steps", steps, least=2, most=MOST_STEPS), check_count("repeats", repeats)
+    batch_size, seed = check_count("batch_size", batch_size), check_count("seed", seed, least=0)
+    _check_smoothing(smoothing)
+    check_bool("progress", progress)
+    if check_rate("stop_factor", stop_factor) <= 1:
+        raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
+    if class_weight is not None and not isinstance(class_weight, dict):
+        raise TypeError(f"class_weight must be a dict with the weight of each class, got {class_weight!r}")
+    for label, weight in (class_weight or {}).items():
+        check_rate(f"class_weight[{label!r}]", weight, zero=True)
+    rates = _SWEEPS[check_choice("sweep", sweep, _SWEEPS)](low, high, count).astype("float32")
+    _check_model(model)
+
+    sweeps: list[np.ndarray] = []
+    stopped: list[str] = []
+    generators = random.getstate(), np.random.get_state()  # noqa: NPY002 - data that augment themselves may use it
+    try:
+        data = _Data(x, y, sample_weight, class_weight, batch_size, seed, model.distribute_strategy)
+        built = model.built
+        with _blamed_on_data():
+            _build(model, data.dataset.element_spec)
+        if not built:  # the weights were drawn with them
+            generators = random.getstate(), np.random.get_state()  # noqa: NPY002
+        bar = _Bar(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80)
+        with _blamed_on_data(), bar, _Sweeper(model, rates, _swept(model.optimizer, optimizer)) as sweeper:
+            for i in range(repeats):
+                sweeps.append(np.full(count, np.nan))
+                stopped.append("interrupted")  # until another reason is known
+                with contextlib.closing(data.passes(i)) as passes:
+                    stopped[i] = sweeper.run(passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
+                bar.update((i + 1) * count - bar.n)
+                if stopped[i] == "data ran out":
+                    break
+    except KeyboardInterrupt:
+        if not stopped:
+            raise
+    finally:
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])  # noqa: NPY002
+    longest = np.isfinite(sweeps).any(axis=0).sum()
+    if not longest and "interrupted" not in stopped:
+        raise ValueError("x, y and sample_weight must give at least one batch with a finite loss")
+    return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)

@@ -60,9 +60,9 @@ from lr_range_test import check_bool, check_choice, check_count, check_path, che
 
 NETWORKS: dict[str, Callable[[], keras.Sequential]] = {
     "cnn": lr.build_cnn,
-    "cnn, no dropout": functools.partial(lr.build_cnn, dropout=0.0),
-    "cnn, dropout 0.5": functools.partial(lr.build_cnn, dropout=0.5),
-    "cnn, a quarter as wide": functools.partial(lr.build_cnn, width=0.25),
+    "cnn-no-dropout": functools.partial(lr.build_cnn, dropout=0.0),
+    "cnn-dropout-0.5": functools.partial(lr.build_cnn, dropout=0.5),
+    "cnn-quarter-width": functools.partial(lr.build_cnn, width=0.25),
     "lenet": lr.build_lenet,
 }
 # To be raised when a network changes: runs of the older one are then no longer found.

@@ -387,7 +387,7 @@ def test_a_callback_that_sets_the_rate_of_a_schedule_gets_keras_own_error():
 
 
 def test_a_run_on_the_first_images_of_a_smaller_network():
-    few = lr_study.Experiment("few", SGD(0.1), epochs=1, network="cnn, a quarter as wide", examples=100)
+    few = lr_study.Experiment("few", SGD(0.1), epochs=1, network="cnn-quarter-width", examples=100)
     assert few.steps_per_epoch == 4 == len(lr_study.train(few, progress=False).learning_rates)
     with pytest.raises(ValueError, match=r"examples must be at least 1 and at most 1,149, got 1150"):
         lr_study.Experiment("too many", SGD(0.1), examples=1150)

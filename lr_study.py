@@ -13,7 +13,7 @@ UTF-8, appended when the run has ended and never changed. Its keys:
   another format is refused;
 - `status`: "finished" or "diverged".
 
-The **identity** is a checksum of fields of our own (`_identity`), not of whatever configuration Keras writes: the
+The **identity** is a checksum of fields of our own (`identity`), not of whatever configuration Keras writes: the
 data, the network with its version, the optimizer's class and arguments with the schedule's, batch size, epochs,
 seed, and whether validation images were held back. An upgrade of Keras or a class that moves to another module
 loses no run; the label does not count.
@@ -225,7 +225,7 @@ def _network(name: str) -> dict[str, Any]:
     return config
 
 
-def _fresh(network: str, seed: int) -> keras.Sequential:
+def fresh_network(network: str, seed: int) -> keras.Sequential:
     """A network whose weights come from the seed alone, the one that `random.seed(seed)` and Keras would give.
 
     Python's global generator, from which Keras draws the seeds of layers, is not safe: another thread, of a Dask
@@ -275,7 +275,7 @@ def _compiled(network: str, optimizer: str, scheduled: bool, steps_per_execution
     TensorFlow takes 1.5 s and 13 MB to trace a training step, and does not give the memory back. Many steps
     per execution save the way through Python between two small batches.
     """
-    model, table = _fresh(network, 0), _Table() if scheduled else None
+    model, table = fresh_network(network, 0), _Table() if scheduled else None
     model.compile(
         optimizer=_optimizer(optimizer, table),
         loss="sparse_categorical_crossentropy",
@@ -293,7 +293,7 @@ def _ready(experiment: Experiment, rates: np.ndarray | None) -> keras.Model:
     config = json.dumps({**experiment.optimizer, "config": arguments}, sort_keys=True)
     steps = min(experiment.steps_per_epoch, 40)
     model, table = _compiled(experiment.network, config, rates is not None, steps)
-    fresh, optimizer = _fresh(experiment.network, experiment.seed), _optimizer(config, table)
+    fresh, optimizer = fresh_network(experiment.network, experiment.seed), _optimizer(config, table)
     optimizer.build(fresh.trainable_variables)  # ScheduleFreeAdamW copies the weights here
     old = [*model.variables, *model.optimizer.variables]  # weights, dropout seeds, moments, iterations
     for variable, value in zip(old, [*fresh.variables, *optimizer.variables], strict=True):
@@ -370,20 +370,21 @@ def _threads() -> int:
 
 
 @functools.cache
-def _processor() -> str:
+def processor() -> str:
     """The processor's own name where Linux tells it; its instruction set decides the last digits."""
     with contextlib.suppress(OSError, StopIteration), open("/proc/cpuinfo", encoding="utf-8") as file:
         return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
     return platform.processor() or platform.machine()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Where and with what a run is trained, as it is stored."""
     return {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         **{module.__name__: module.__version__ for module in (tf, keras, np)},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "processor": _processor(),
+        "processor": processor(),
         "threads": str(_threads()),
         "format": str(FORMAT),
     }
@@ -457,7 +458,7 @@ def train(
             test_loss=test_loss,
             test_accuracy=test_accuracy,
             seconds=time.perf_counter() - start,
-            environment=_environment(),
+            environment=environment(),
             status=recorder.status,
         )
 
@@ -474,7 +475,7 @@ def _arguments(kind: type) -> set[str]:
     return {name for constructor in constructors for name in inspect.signature(constructor).parameters}
 
 
-def _described(value: Any) -> Any:
+def described(value: Any) -> Any:
     """An optimizer's or a schedule's Keras configuration in our own words: its class and its arguments.
 
     All arguments of its own constructor; of those of Keras's optimizer the ones that are not None or False. Where
@@ -490,20 +491,20 @@ def _described(value: Any) -> Any:
     idle = {"name"} if config.get("use_ema") else {"name", "ema_momentum", "ema_overwrite_frequency"}
     name = value.get("registered_name") or value["class_name"]  # such as "my_package>MySchedule"
     return {"class": name.removeprefix("lr_helpers>")} | {
-        name: _described(config[name])
+        name: described(config[name])
         for name in config.keys() & _arguments(kind) - idle
         if name not in general or (config[name] is not None and config[name] is not False)
     }
 
 
-def _identity(experiment: Experiment) -> str:
+def identity(experiment: Experiment) -> str:
     """A checksum of what defines a run, in fields of our own: an upgrade of Keras must not lose a recording."""
     fields = {
         "version": 1,  # of this description
         "data": lr.checksum(experiment.dataset),
         "network": experiment.network,
         "network_version": NETWORK_VERSIONS[experiment.network],
-        "optimizer": _described(experiment.optimizer),
+        "optimizer": described(experiment.optimizer),
         "batch_size": experiment.batch_size,
         "epochs": experiment.epochs,
         "seed": experiment.seed,
@@ -516,8 +517,8 @@ def _identity(experiment: Experiment) -> str:
 
 def _append(store: str | os.PathLike, run: Run) -> None:
     """Write a run as one line, in one piece."""
-    data, identity = lr.checksum(run.experiment.dataset), _identity(run.experiment)
-    experiment = dataclasses.asdict(run.experiment) | {"data": data, "identity": identity}
+    data, name = lr.checksum(run.experiment.dataset), identity(run.experiment)
+    experiment = dataclasses.asdict(run.experiment) | {"data": data, "identity": name}
     content = {"experiment": experiment, **run._results(), "seconds": run.seconds}
     content |= {"environment": run.environment, "status": run.status}
     line = json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
@@ -535,7 +536,7 @@ def _is_torn(line: bytes) -> bool:
     return _BEGINNING.startswith(text[: len(_BEGINNING)]) or (line.startswith(b"\0") and text.endswith(b"}"))
 
 
-def _read_store(path: str) -> dict[str, dict]:
+def read_store(path: str) -> dict[str, dict]:
     """The complete lines of a store, by identity."""
     runs = {}
     with open(path, "rb") as file:
@@ -550,12 +551,12 @@ def _read_store(path: str) -> dict[str, dict]:
                     warnings.warn(f"{path}, line {number} is torn: its run has to be trained again", stacklevel=3)
                 continue
             try:
-                identity, written = content["experiment"]["identity"], int(content["environment"]["format"])
+                name, written = content["experiment"]["identity"], int(content["environment"]["format"])
             except (ValueError, KeyError, TypeError):
                 raise ValueError(foreign) from None
             if written != FORMAT:
                 raise ValueError(f"store must have format {FORMAT}, got {path!r} with a run of format {written}")
-            runs.setdefault(identity, content)
+            runs.setdefault(name, content)
     return runs
 
 
@@ -563,7 +564,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-class _StoredRun(Run):
+class StoredRun(Run):
     """A run from a store. The rates of its steps are computed only when somebody asks: that takes 0.1 s a run."""
 
     def __init__(self, experiment: Experiment, content: dict[str, Any]) -> None:
@@ -601,8 +602,8 @@ def load_runs(path: str | os.PathLike) -> list[Run]:
         ValueError: the file holds something else than runs, or runs of another format.
         TypeError: `path` is no path.
     """
-    contents = _read_store(check_path(path)).values()
-    return [_StoredRun(_stored_experiment(content["experiment"]), content) for content in contents]
+    contents = read_store(check_path(path)).values()
+    return [StoredRun(_stored_experiment(content["experiment"]), content) for content in contents]
 
 
 # Many runs --------------------------------------------------------------------------------------------
@@ -718,10 +719,10 @@ def run_all(
             open(path, "ab").close()
         except OSError as error:
             raise ValueError(f"store must be a file that can be written, got {path!r}: {error}") from error
-        stored = _read_store(path)
+        stored = read_store(path)
         for i, experiment in enumerate(experiments):
-            content = stored.get(_identity(experiment))
-            runs[i] = content and _StoredRun(experiment, content)
+            content = stored.get(identity(experiment))
+            runs[i] = content and StoredRun(experiment, content)
     missing = [i for i, run in enumerate(runs) if run is None]
 
     # With None joblib's current backend decides. No more processes than runs, but not a single one: joblib would

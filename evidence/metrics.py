@@ -2,8 +2,7 @@
 
 A metric of a run takes the run; a metric of a grid takes a mapping from rates to the runs of one seed; a metric of
 a sweep takes the rate that a rule of the range test suggests, and the losses of a grid. Epochs are counted from 1.
-What a run has measured besides its history is in `batch_losses`, one number a step, and `measured`, lists of equal
-length with the step of each measurement under "step".
+What a run has measured besides its history is in `measured`, lists as the probes in probes.py describe them.
 """
 
 import dataclasses
@@ -120,6 +119,11 @@ def regret(rate: float | None, losses: Mapping[float, float]) -> float:
     return float(np.exp(here - y.min()))
 
 
+def lowest_point(learning_rates: np.ndarray, smoothed: np.ndarray) -> float:
+    """The rate at which a range test's smoothed loss is lowest: what it would be to read the curve's bottom."""
+    return float(learning_rates[int(np.argmin(smoothed))])
+
+
 def _val(run: Any, epoch: int = 0) -> float:
     """The validation loss after an epoch, or the last one."""
     losses = run.history["val_loss"]
@@ -193,9 +197,11 @@ METRICS: dict[str, Metric] = {
         lambda run: min(run.history["val_loss"]) / run.history["val_loss"][5], "log", "best epoch over the peak"
     ),
     # Per step
-    "late_batch_loss": Metric(lambda run: late_mean(run.batch_losses), "loss", "mean loss of the last 96 batches"),
+    "late_batch_loss": Metric(
+        lambda run: late_mean(run.measured["batch losses"]), "loss", "mean loss of the last 96 batches"
+    ),
     "fall_batch_loss": Metric(
-        lambda run: float(np.mean(run.batch_losses[FALL : FALL + LATE])),
+        lambda run: float(np.mean(run.measured["batch losses"][FALL : FALL + LATE])),
         "loss",
         "mean loss of the 96 batches from where the rate falls",
     ),
@@ -246,7 +252,7 @@ METRICS: dict[str, Metric] = {
     # Of a sweep, or of two
     "regret": Metric(regret, "log", "loss at the suggested rate over the lowest of the grid", of="sweep"),
     "off": Metric(
-        lambda rate, losses: math.log10(rate) - best_rate(losses),
+        lambda rate, losses: math.nan if rate is None else math.log10(rate) - best_rate(losses),
         "number",
         "decades above the best rate",
         of="sweep",

@@ -1,4 +1,4 @@
-"""What only the lessons need: a quiet start, colours, figures with alternative text, claims with verdicts.
+"""What only the lessons need: a quiet start, colours, figures with alternative text, verdict lines.
 
 Imports neither TensorFlow nor the lr_ modules: what it shows is handed to it.
 """
@@ -6,12 +6,16 @@ Imports neither TensorFlow nor the lr_ modules: what it shows is handed to it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -104,70 +108,168 @@ def rank(ax: Axes, values: Mapping[str, Sequence[float]]) -> list[str]:
     return order
 
 
-class Claims:
-    """A table of claims: who says it, what was measured live and in the recorded runs, and the verdict.
+STATEMENTS = "08_the_article_statement_by_statement.ipynb"
+_EVIDENCE = Path(__file__).resolve().parent.parent / "evidence"
 
-    `check` takes the claim, whether it holds (True, False, or a dict from condition to True or False), what was
-    measured, and the verdict that the text states. `verify` raises where the numbers give another verdict.
-    """
 
-    COLUMNS: ClassVar = {
-        "claim": "claim",
-        "source": "source",
-        "measured": "live",
-        "recorded": "recorded",
-        "verdict": "verdict",
-    }
+@functools.cache
+def _judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Each statement of the evidence with what came out, by its id."""
+    statements = tomllib.loads((_EVIDENCE / "statements.toml").read_text(encoding="utf-8"))["statement"]
+    verdicts = json.loads((_EVIDENCE / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    return {statement["id"]: (statement, verdicts[statement["id"]]) for statement in statements}
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, str]] = []
 
-    def check(
-        self,
-        claim: str,
-        holds: bool | Mapping[str, bool],
-        measured: object,
-        verdict: str = "holds",
-        *,
-        recorded: object = "",
-        source: str = "the article",
-    ) -> None:
-        """Add a claim. `verdict` is "holds", "does not hold", or "holds only when A, B".
+class Verdict:
+    """A line on a statement: what was asked, the verdict of the evidence, and what was measured."""
 
-        `measured` is the figure of the live runs, `recorded` that of the recorded ones. A claim that begins with
-        "Ours: " is the series' own.
-        """
-        outcomes = holds if isinstance(holds, Mapping) else {"": holds}
-        for outcome in outcomes.values():
-            if not isinstance(outcome, bool | np.bool_):
-                raise TypeError(f"holds must be True, False or a dict of them, got {holds!r}")
-        true = [condition for condition, outcome in outcomes.items() if outcome]
-        if len(true) == len(outcomes):
-            found = "holds"
-        else:
-            found = f"holds only when {', '.join(true)}" if true else "does not hold"
-        if claim.startswith("Ours: "):
-            claim, source = claim.removeprefix("Ours: "), "ours"
-        row = {"claim": claim, "source": source, "measured": str(measured), "recorded": str(recorded)}
-        self.rows.append(row | {"verdict": found, "stated": verdict})
+    def __init__(self, name: str) -> None:
+        if name not in _judged():
+            raise ValueError(f"name must be the id of a statement in evidence/statements.toml, got {name!r}")
+        self.statement, self.judged = _judged()[name]
 
-    def verify(self) -> None:
-        """Raise AssertionError where the numbers give another verdict than the text states."""
-        wrong = [row for row in self.rows if row["verdict"] != row["stated"]]
-        if not self.rows or wrong:
-            lines = [
-                f"{row['claim']!r}: the text says {row['stated']!r}, the numbers say {row['verdict']!r} "
-                f"({'; '.join(filter(None, (row['measured'], row['recorded'])))})"
-                for row in wrong
-            ]
-            raise AssertionError("\n".join(lines) or "no claim was checked")
+    @property
+    def measured(self) -> str:
+        """What the verdict rests on, in words."""
+        comparisons = [comparison["measured"] for comparison in self.judged.get("comparisons", ())]
+        return "; ".join(comparisons) or self.judged.get("measured") or self.judged.get("missing", "")
+
+    def _parts(self) -> tuple[str, str, str]:
+        """The article's words or nothing, the question, and the verdict with its mark."""
+        ours = self.statement["whose"] == "ours"
+        quote = "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
+        judged = self.judged["verdict"]
+        seen = self.statement.get("seen") and judged in ("holds", "does not hold", "undecided")
+        return quote, self.statement["question"], judged + " (seen before it was registered)" * bool(seen)
 
     def __repr__(self) -> str:
-        return "\n".join(" | ".join(row[name] for name in self.COLUMNS) for row in self.rows)
+        quote, question, judged = self._parts()
+        return (
+            f"“{quote}” {question} {judged}: {self.measured}" if quote else f"{question} {judged}: {self.measured}"
+        )
 
     def _repr_html_(self) -> str:
-        def line(tag: str, texts: Iterable[str]) -> str:
-            return "<tr>" + "".join(f"<{tag} style='text-align:left'>{text}</{tag}>" for text in texts) + "</tr>"
+        quote, question, judged, measured = map(html.escape, (*self._parts(), self.measured))
+        said = f"<q>{quote}</q> " if quote else ""
+        link = f'<a href="{STATEMENTS}">how it was judged</a>'
+        return f"<p>{said}{question} <strong>{judged}</strong>: {measured} ({link}).</p>"
 
-        body = "".join(line("td", (html.escape(row[name]) for name in self.COLUMNS)) for row in self.rows)
-        return f"<table><thead>{line('th', self.COLUMNS.values())}</thead><tbody>{body}</tbody></table>"
+
+def verdict(name: str) -> Verdict:
+    """The verdict line of a statement, to be shown by a cell.
+
+    Args:
+        name: its id in `evidence/statements.toml`.
+
+    Returns:
+        What a notebook shows as a line: the article's words, the question, the verdict, what was measured.
+
+    Raises:
+        ValueError: there is no such statement.
+        FileNotFoundError: the folder `evidence` is not beside the notebooks' folder.
+    """
+    return Verdict(name)
+
+
+def sections() -> list[str]:
+    """The headings of the article that have statements, in its order; after them "Ours"."""
+    return list(dict.fromkeys(statement.get("section", "Ours") for statement, _ in _judged().values()))
+
+
+def _of(section: str) -> list[str]:
+    if section not in sections():
+        raise ValueError(f"section must be one of {', '.join(sections())}, got {section!r}")
+    return [name for name, (statement, _) in _judged().items() if statement.get("section", "Ours") == section]
+
+
+def counts() -> dict[str, int]:
+    """How many statements have which verdict."""
+    verdicts = [judged["verdict"] for _, judged in _judged().values()]
+    return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+
+
+class StatementTable:
+    """The statements of a section: words, question, what was measured, verdict, where it is taught."""
+
+    HEADS = ("statement", "question", "measured", "verdict", "taught in")
+
+    def __init__(self, section: str) -> None:
+        self.section, self.verdicts = section, [Verdict(name) for name in _of(section)]
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for line in self.verdicts:
+            quote, question, judged = line._parts()
+            reason = line.statement.get("reason", "")
+            yield quote or "ours", question, line.measured or reason, judged, line.statement["lesson"]
+
+    def __repr__(self) -> str:
+        return "\n".join(" | ".join(row) for row in self._rows())
+
+    def _repr_html_(self) -> str:
+        left = 'style="text-align:left"'
+        heads = "".join(f'<th scope="col" {left}>{head}</th>' for head in self.HEADS)
+        body = ""
+        for *cells, judged, taught in self._rows():
+            texts = [*map(html.escape, cells), f"<strong>{html.escape(judged)}</strong>", taught]
+            body += "<tr>" + "".join(f"<td {left}>{text}</td>" for text in texts) + "</tr>"
+        caption = f"<caption>{html.escape(self.section)}: {len(self.verdicts)} statements</caption>"
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _margin(statement: Mapping[str, Any], value: float) -> float:
+    """How far beyond the border a value lies, on the side on which the claim holds."""
+    smallest, direction = statement["smallest"], statement["direction"]
+    if direction in ("higher", "lower"):
+        return (value if direction == "higher" else -value) - smallest
+    return smallest - abs(value) if direction == "within" else abs(value) - smallest
+
+
+def forest(section: str) -> Figure | None:
+    """The measured statements of a section: each comparison's effect with its 95 % interval, beside the border.
+
+    Each row has a scale of its own, its interval's farther end: what counts is on which side of the line an
+    interval lies. The numbers stand in the table.
+
+    Args:
+        section: one of `sections()`.
+
+    Returns:
+        A figure, or None where nothing of the section has been measured.
+
+    Raises:
+        ValueError: there is no such section.
+    """
+    rows = [
+        (name, statement, comparison)
+        for name in _of(section)
+        for statement, judged in [_judged()[name]]
+        for comparison in judged.get("comparisons", ())
+    ]
+    if not rows:
+        return None
+    figure, ax = plt.subplots(figsize=(7, 1.3 + 0.3 * len(rows)), layout="constrained")
+    looks = {"holds": STYLES[0], "does not hold": STYLES[1], "undecided": STYLES[4]}
+    for row, (_, statement, comparison) in enumerate(rows):
+        low, high = comparison["low"], comparison["high"]
+        ends = [_margin(statement, end) for end in (low, high)]
+        if statement["direction"] in ("within", "apart") and low < 0 < high:
+            ends.append(_margin(statement, 0.0))
+        middle, scale = _margin(statement, comparison["value"]), max(map(abs, ends)) or 1.0
+        look = looks[comparison["verdict"]] | {"linestyle": "-"}
+        ax.plot([min(ends) / scale, max(ends) / scale], [row, row], linewidth=2, **look)
+        ax.plot(middle / scale, row, "o", color=look["color"])
+    ax.axvline(0, color="0.4", linewidth=1)
+    several = {name for name, statement, _ in rows if len(statement["arms"]) > 1}
+    labels = [
+        f"{name}{': ' + comparison['arms'][0] if name in several else ''} ({comparison['seeds']})"
+        for name, _, comparison in rows
+    ]
+    ax.set_yticks(range(len(rows)), labels, fontsize=9)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set(xlim=(-1.1, 1.1), xticks=[-0.55, 0, 0.55])
+    ax.set_xticklabels(["the claim fails", "border", "the claim holds"])
+    found = [comparison["verdict"] for _, _, comparison in rows]
+    hold, fail = found.count("holds"), found.count("does not hold")
+    title = f"Of {len(rows)} comparisons {hold} hold, {fail} do not, {len(rows) - hold - fail} are undecided"
+    figure.suptitle(title, fontsize=11)
+    return figure

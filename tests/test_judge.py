@@ -1,18 +1,15 @@
 """The rules of evidence on made-up runs whose truth is known, and the register of statements to be judged."""
 
-import dataclasses
 import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 from scipy import stats
 
-import lr_helpers
-from evidence import metrics, rules, simulation, statements, studies
+from evidence import metrics, rules, simulation, statements, store, studies
 
 STUDIES = 1000
 # Bounds are stated before the simulation is run: a rate that is p in truth is seen above this in one of a thousand
@@ -276,32 +273,6 @@ def test_bad_input_says_what_would_be_right(call, words):
 # The register, and the plan of the studies
 
 
-@dataclasses.dataclass(frozen=True)
-class Planned:
-    """Stands in for an Experiment, with the fields that studies.NEEDS asks for."""
-
-    label: str
-    optimizer: object
-    dataset: str
-    epochs: int
-    batch_size: int
-    seed: int
-    network: str = "cnn"
-    validate: bool = True
-    dropout: float = 0.25
-    width: float = 1.0
-    examples: int = 48_000
-    record: str = ""
-    every: int = 0
-
-
-class OneCycle(lr_helpers.OneCycle):
-    """With the tail that Smith's settings for LeNet need."""
-
-    def __init__(self, *arguments, tail=0, **options):
-        super().__init__(*arguments, **options)
-
-
 def recorded(experiment):
     """A made-up run: a valley of loss with its lowest point at 0.2, so that every search ends somewhere."""
     rate = float(experiment.label.rpartition(" ")[2])
@@ -329,12 +300,7 @@ def complete(study):
 
 @pytest.fixture(scope="module")
 def planned():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(studies, "Experiment", Planned)
-        patch.setattr(lr_helpers, "OneCycle", OneCycle)
-        patch.setattr(lr_helpers, "ScheduleFreeAdamW", keras.optimizers.ScheduleFreeAdamW, raising=False)
-        plan = {name: complete(study) for name, study in studies.STUDIES.items()}
-        return plan | {f"fashion/{name}": complete(study) for name, study in studies.CONFIRMATION.items()}
+    return {name: complete(study) for name, study in store.all_studies().items()}
 
 
 @pytest.fixture(scope="module")
@@ -348,9 +314,8 @@ def test_every_statement_finds_its_runs(register, planned):
 
 
 def test_no_seed_of_a_search_counts(register):
-    searched = {"strategies": {0, 1}, "schedule-free": {0, 1}, "decay-adam": {0}, "decay-sgd": {0}}
     for statement in register:
-        assert not searched.get(statement.study, set()) & set(statement.seeds), statement.id
+        assert not set(studies.SEARCHED.get(statement.study, ())) & set(statement.seeds), statement.id
 
 
 def test_at_most_twenty_statements_are_confirmed(register):
@@ -429,9 +394,10 @@ def test_a_search_extends_its_edges_and_then_takes_fresh_seeds():
 def test_the_plan_stays_within_its_budget(planned):
     # In epochs of 48,000 images, recorded runs not taken off, measurements of λ not counted.
     def cost(one):
-        if not hasattr(one, "epochs"):
+        if isinstance(one, studies.Sweep):
             return one.steps * one.batch_size / 48_000
-        return 0 if one.network == "biases" else one.epochs * one.examples / 48_000
+        one = getattr(one, "experiment", one)
+        return one.epochs * (one.examples or 48_000) / 48_000
 
     costs = {name: sum(map(cost, experiments)) for name, experiments in planned.items()}
     assert sum(cost for name, cost in costs.items() if name.startswith("fashion/")) <= 1875  # four hours

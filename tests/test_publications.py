@@ -528,7 +528,7 @@ def test_runs_of_a_study_are_those_of_plain_keras():
 
     data = lr.load_dataset("digits")
     orders = [np.random.default_rng([3, epoch]).permutation(1149) for epoch in range(2)]
-    model = lr_study._fresh("cnn", 3)
+    model = lr_study.fresh_network("cnn", 3)
     model.compile(ours(0.003, warmup=20), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for epoch, order in enumerate(orders):
         history = model.fit(

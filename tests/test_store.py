@@ -5,7 +5,6 @@ import inspect
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -249,7 +248,7 @@ def test_a_keras_that_writes_more_loses_no_run(monkeypatch):
     optimizers = [SGD(0.05, momentum=0.9), keras.optimizers.AdamW(0.01), keras.optimizers.Adafactor(0.1)]
 
     def identities():
-        return [lr_study._identity(lr_study.Experiment("a", optimizer)) for optimizer in optimizers]
+        return [lr_study.identity(lr_study.Experiment("a", optimizer)) for optimizer in optimizers]
 
     before = identities()
     more = inspect.Parameter("one_more", inspect.Parameter.KEYWORD_ONLY, default=None)
@@ -272,10 +271,10 @@ def test_a_keras_that_writes_more_loses_no_run(monkeypatch):
 
 def test_where_a_class_lies_and_what_keras_calls_it_does_not_count():
     experiment = quick()
-    before = lr_study._identity(experiment)
+    before = lr_study.identity(experiment)
     experiment.optimizer["module"] = "keras.src.optimizers.sgd"
     experiment.optimizer["config"]["name"] = "sgd_7"
-    assert lr_study._identity(experiment) == before
+    assert lr_study.identity(experiment) == before
 
 
 SCHEDULE = """
@@ -299,9 +298,9 @@ def defined(package, module):
 
 
 def test_a_schedule_that_moves_to_another_module_loses_no_run():
-    before = lr_study._identity(defined("mine", "old_module"))
-    assert lr_study._identity(defined("mine", "new_module")) == before
-    assert lr_study._identity(defined("yours", "new_module")) != before
+    before = lr_study.identity(defined("mine", "old_module"))
+    assert lr_study.identity(defined("mine", "new_module")) == before
+    assert lr_study.identity(defined("yours", "new_module")) != before
 
 
 def test_a_class_that_is_unknown_by_now_can_still_be_read(tmp_path):
@@ -569,54 +568,19 @@ def test_ctrl_c_returns_the_runs_so_far(tmp_path, n_jobs):
     assert f"returned {done * ['finished'] + partial}" in output
 
 
-# The recorded study ------------------------------------------------------------------------------------
+# The recordings ----------------------------------------------------------------------------------------
 
-RECORDED = sorted((ROOT / "notebooks" / "recorded").glob("[0-9][0-9].jsonl"))
-# A recording may still be under way; once a notebook reads it, it has to be complete.
-TEXTS = {path.name[:2]: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")}
-SHOWN = [path for path in RECORDED if re.search(rf"load_runs\(.{{1,3}}recorded/{path.name}", TEXTS[path.stem])]
-
-
-def test_recordings_are_small_and_whole():
-    assert SHOWN and sum(path.stat().st_size for path in RECORDED) < 3e6
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for path in RECORDED:
-            runs = lr_study.load_runs(path)
-            assert {run.experiment.dataset for run in runs} == {"mnist"}
-            assert {run.status for run in runs} <= {"finished", "diverged"}
+RUNS = ROOT / "evidence" / "runs"
 
 
 def test_every_recording_is_found_by_what_it_says_about_itself():
     found = 0
-    for path in (ROOT / "notebooks" / "recorded").glob("*.jsonl"):
+    for path in RUNS.glob("*.jsonl"):
         for line in lines(path):
+            if "optimizer" not in line.get("experiment", ()) or "measured" in line:  # a range test, a measured run
+                continue
             fields = line["experiment"]
             identity, _ = fields.pop("identity"), fields.pop("data")
-            assert lr_study._identity(lr_study.Experiment(**fields)) == identity
+            assert lr_study.identity(lr_study.Experiment(**fields)) == identity
             found += 1
     assert found >= 407
-
-
-@pytest.mark.mnist
-@pytest.mark.slow
-@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.stem)
-def test_a_recording_has_every_run_of_its_notebook(path):
-    """The notebook is the definition: its cells, on MNIST, find all their runs and add none."""
-    before = path.read_bytes()
-    process = started([ROOT / "notebooks" / "recorded" / "record.py", path.stem, "--check"])
-    output = process.communicate()[0]
-    assert process.returncode == 0, output
-    assert path.read_bytes() == before
-
-
-def test_a_missing_run_is_noticed(tmp_path):
-    """The check above can fail: without the last recorded run it does."""
-    copy = tmp_path / "notebooks"
-    shutil.copytree(ROOT / "notebooks", copy)
-    for module in ROOT.glob("lr_*.py"):
-        shutil.copy(module, tmp_path)
-    store = copy / "recorded" / "01.jsonl"
-    store.write_text("".join(store.read_text().splitlines(keepends=True)[:-1]))
-    process = started([copy / "recorded" / "record.py", "01", "--check"])
-    assert "not recorded" in process.communicate()[0] and process.returncode != 0

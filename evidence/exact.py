@@ -1,0 +1,483 @@
+"""Statements that are computed, not sampled: one function each, and what it computed in words."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import lr_helpers as lr
+import lr_study
+
+from . import published, studies
+
+EPOCHS = 25  # the article's
+INITIAL = 0.001  # and its initial rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Computed:
+    """Whether a statement holds, and what was computed."""
+
+    holds: bool
+    measured: str
+
+
+# The article's functions -------------------------------------------------------------------------------
+
+
+def article_linear(initial: float, epochs: int) -> list[float]:
+    """The rates of the article's linear_decay, which Keras calls once an epoch."""
+    rates, rate = [], initial
+    for _ in range(epochs):
+        rate = rate - 0.00001
+        rates.append(max(rate, 0))
+    return rates
+
+
+def article_step(initial: float, epochs: int) -> list[float]:
+    """The rates of the article's step_decay."""
+    return [initial * math.pow(0.5, math.floor((1 + epoch) / 15)) for epoch in range(epochs)]
+
+
+def article_time(initial: float, epochs: int) -> list[float]:
+    """The rates of the article's time_decay, which compounds."""
+    rates, rate = [], initial
+    for epoch in range(epochs):
+        rate *= 1 / (1 + 0.0000015 * epoch)
+        rates.append(rate)
+    return rates
+
+
+LONG = 2500  # epochs in which the article's time decay falls to a hundredth
+
+
+def falls(rates: Sequence[float]) -> np.ndarray:
+    """By how much the rate falls in each epoch."""
+    return -np.diff(rates)
+
+
+def roughness(rates: Sequence[float]) -> float:
+    """The largest change of the fall from one point to the next, over the largest fall; 0 is smooth."""
+    down = falls(rates)
+    return float(np.abs(np.diff(down)).max() / down.max())
+
+
+# Fixed rates -------------------------------------------------------------------------------------------
+
+
+def defaults_are_small() -> Computed:
+    """The default rates of all of Keras's optimizers: is the largest at most 0.01?"""
+    kinds = {kind for kind in vars(keras.optimizers).values() if isinstance(kind, type)}
+    base, wrappers = keras.optimizers.Optimizer, ("LossScaleOptimizer", "MultiOptimizer")
+    named = {
+        kind for kind in kinds if issubclass(kind, base) and kind is not base and kind.__name__ not in wrappers
+    }
+    rates = {kind.__name__: float(kind().learning_rate) for kind in named}
+    name = max(rates, key=lambda kind: (rates[kind], kind))
+    return Computed(
+        rates[name] <= 0.01,
+        f"of {len(rates)} optimizers {name} has the largest default, {rates[name]:g}; the smallest is "
+        f"{min(rates.values()):g}",
+    )
+
+
+def _default(kind: Callable[[], keras.optimizers.Optimizer]) -> float:
+    return float(f"{float(kind().learning_rate):.6g}")
+
+
+def baseline_is_sgd_default() -> Computed:
+    """The default rate of Keras's SGD: is it the baseline's 0.001?"""
+    rate = _default(keras.optimizers.SGD)
+    return Computed(rate == INITIAL, f"SGD's default is {rate:g}; the baseline's {INITIAL:g} is Adam's")
+
+
+def adam_default() -> Computed:
+    """The default rate of Keras's Adam: is it 0.001?"""
+    rate = _default(keras.optimizers.Adam)
+    return Computed(rate == INITIAL, f"Adam's default is {rate:g}")
+
+
+def _step(optimizer: keras.optimizers.Optimizer, gradient: float) -> float:
+    """The first update that an optimizer makes of a weight that is 0."""
+    weight = keras.Variable(0.0)
+    optimizer.apply([tf.constant(gradient)], [weight])
+    return float(weight)
+
+
+def adam_step_is_half_the_gradient() -> Computed:
+    """Adam's first step at a rate of 0.5, for small and large gradients: is it half of them?"""
+    gradients = (0.01, 1.0, 100.0)
+    steps = [-_step(keras.optimizers.Adam(0.5), gradient) for gradient in gradients]
+    half = all(
+        math.isclose(step, gradient / 2, rel_tol=0.01) for step, gradient in zip(steps, gradients, strict=True)
+    )
+    text = ", ".join(f"{step:.3f} for {gradient:g}" for step, gradient in zip(steps, gradients, strict=True))
+    return Computed(half, f"the first step by gradient: {text}")
+
+
+def images_are_black_or_white() -> Computed:
+    """The values that a pixel of a byte can have after the division by 255: are they two?"""
+    values = np.unique(np.arange(256, dtype="float32") / 255)
+    return Computed(
+        len(values) == 2, f"{len(values)} greys before and after; the division moves them from 0…255 to 0…1"
+    )
+
+
+def _descend(curvature: float, rate: float, steps: int) -> float:
+    """Gradient descent on curvature/2·x² from 1: the distance that is left."""
+    return abs((1 - rate * curvature) ** steps)
+
+
+def steps_on_a_parabola() -> Computed:
+    """Steps of gradient descent on x²/2 until a thousandth of the distance is left: do small rates get there?
+
+    (1 − rate)**n = 1/1000, so n = ln 1000 / −ln(1 − rate), which is close to 6.9 / rate and finite for any rate.
+    """
+    rates = (0.1, 0.01, 0.001, 1e-5, 1e-7)
+    steps = [math.ceil(math.log(1000) / -math.log1p(-rate)) for rate in rates]
+    assert all(_descend(1, rate, count) <= 0.001 for rate, count in zip(rates, steps, strict=True))
+    products = [rate * count for rate, count in zip(rates, steps, strict=True)]
+    return Computed(
+        not all(map(math.isfinite, products)),
+        f"steps × rate is {min(products):.1f} to {max(products):.1f} for rates from 0.1 to 1e-7: ten times "
+        "smaller takes ten times longer, and no rate takes for ever",
+    )
+
+
+def critical_rate_of_a_parabola() -> Computed:
+    """Gradient descent on a parabola of curvature λ, 1 % below and above 2/λ: does it converge, and diverge?"""
+    ends = {
+        (curvature, factor): _descend(curvature, factor * 2 / curvature, 2000)
+        for curvature in (0.1, 1.0, 100.0)
+        for factor in (0.99, 1.01)
+    }
+    right = all((distance < 1e-6) == (factor < 1) for (_, factor), distance in ends.items())
+    return Computed(right, "λ of 0.1, 1 and 100: at 0.99·2/λ the distance vanishes, at 1.01·2/λ it explodes")
+
+
+def adam_travel_is_bounded() -> Computed:
+    """The furthest weight of the article's network after an epoch of digits, over steps × rate: 1.5 at most?
+
+    A small rate and the default. What each step may be is another matter: a gradient after many zeros moves a
+    weight by up to 0.1/√0.001 = 3.2 rates.
+    """
+    data, worst = lr.load_dataset("digits"), 0.0
+    for rate in (1e-5, INITIAL):
+        model = lr_study.fresh_network("cnn", 0)
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        before = model.get_weights()
+        model.fit(data.x_train, data.y_train, batch_size=32, verbose=0, shuffle=False)
+        steps = data.steps_per_epoch(32)
+        gone = max(np.abs(new - old).max() for new, old in zip(model.get_weights(), before, strict=True))
+        worst = max(worst, float(gone) / steps / rate)
+    return Computed(worst <= 1.5, f"digits, 36 steps: the furthest weight went at most {worst:.1f} × steps × rate")
+
+
+# Decay -------------------------------------------------------------------------------------------------
+
+
+def linear_reaches_zero() -> Computed:
+    """The article's linear_decay: equal steps, down to 0?"""
+    rates = np.array([INITIAL, *article_linear(INITIAL, 110)])
+    moving = falls(rates[rates > 1e-12])
+    equal = bool(np.allclose(moving, 0.00001, rtol=1e-6))
+    zero = int(np.argmax(rates <= 1e-12))
+    return Computed(equal and zero > 0, f"from {INITIAL:g} by 0.00001 an epoch: 0 after {zero} epochs")
+
+
+def linear_reaches_zero_in_25() -> Computed:
+    """The article's linear_decay after its 25 epochs: is it 0?"""
+    last = article_linear(INITIAL, EPOCHS)[-1]
+    return Computed(last == 0, f"{last:.5g} after {EPOCHS} epochs, from {INITIAL:g}")
+
+
+def step_drops_halve() -> Computed:
+    """The drops of the article's step_decay: is each half of the one before?"""
+    rates = sorted(set(article_step(1.0, 75)), reverse=True)
+    drops = falls([1.0, *rates] if rates[0] != 1.0 else rates)
+    return Computed(bool(np.allclose(drops[1:] / drops[:-1], 0.5)), f"drops {', '.join(f'{x:g}' for x in drops)}")
+
+
+def step_every_15() -> Computed:
+    """The article's step_decay: how many epochs does each step last?"""
+    rates = article_step(1.0, 75)
+    lengths = [rates.count(rate) for rate in sorted(set(rates), reverse=True)][:-1]
+    return Computed(
+        set(lengths) == {15}, f"the steps last {', '.join(map(str, lengths))} epochs: (1 + epoch) // 15"
+    )
+
+
+def step_first_drops() -> Computed:
+    """The article's step_decay: does an initial rate give 0.5, 0.025 and 0.0125, as rates or as drops?"""
+    ratio = article_step(1.0, 30)[20] / article_step(1.0, 30)[0]
+    return Computed(
+        0.5 * ratio == 0.025,
+        f"each rate, and each drop, is {ratio:g} of the one before: 0.5, 0.25, 0.125",
+    )
+
+
+def time_decay_is_steepest_within() -> Computed:
+    """The article's time_decay, until a hundredth is left: is its fall steepest neither first nor last?"""
+    down = falls([INITIAL, *article_time(INITIAL, LONG)])
+    steepest = int(down.argmax())
+    within = 0 < steepest < len(down) - 1
+    return Computed(
+        within, f"steepest in epoch {steepest} of {LONG}; a rate that compounds falls like a bell curve"
+    )
+
+
+def time_decay_is_smooth() -> Computed:
+    """Jumps and kinks: does time decay have none, while linear decay has a kink and step decay jumps?"""
+    rough = {
+        "time": roughness(article_time(INITIAL, LONG)),
+        "linear": roughness(article_linear(INITIAL, 150)),
+        "step": roughness(article_step(INITIAL, 75)),
+    }
+    text = ", ".join(f"{name} {value:.2g}" for name, value in rough.items())
+    return Computed(
+        rough["time"] < 0.01 < min(rough["linear"], rough["step"]),
+        f"largest change of the fall from epoch to epoch, over the largest fall: {text}",
+    )
+
+
+def _exponential(points: int, epochs: int) -> np.ndarray:
+    """An exponential decay to a hundredth."""
+    return INITIAL * np.exp(-math.log(100) * np.arange(points * epochs + 1) / (points * epochs))
+
+
+def time_decay_starts_slower() -> Computed:
+    """The share of the fall that is done after a tenth of the epochs: smaller with time than exponential decay?"""
+    time, exponential = np.array([INITIAL, *article_time(INITIAL, LONG)]), _exponential(1, LONG)
+    done = [float((r[0] - r[LONG // 10]) / (r[0] - r[-1])) for r in (time, exponential)]
+    return Computed(
+        done[0] < done[1], f"after a tenth of {LONG} epochs {done[0]:.0%} and {done[1]:.0%} of the fall are done"
+    )
+
+
+def exponential_is_steepest_first() -> Computed:
+    """An exponential decay over 25 epochs: is its first fall the largest?"""
+    down = falls(_exponential(1, EPOCHS))
+    return Computed(bool(down.argmax() == 0), f"first fall {down[0]:.2g}, last fall {down[-1]:.2g}")
+
+
+def exponential_is_smooth() -> Computed:
+    """An exponential decay, looked at ever more closely: does the change of its fall vanish?"""
+    coarse, fine = roughness(_exponential(1, EPOCHS)), roughness(_exponential(100, EPOCHS))
+    return Computed(
+        fine < coarse / 50,
+        f"change of the fall between neighbours: {coarse:.2g} an epoch apart, {fine:.2g} a hundredth",
+    )
+
+
+def decays_end_smaller() -> Computed:
+    """The four decays over 25 epochs, as the studies run them: is the last rate below the first?"""
+    plans = studies.schemes(INITIAL, EPOCHS, 8)
+    rates = {name: lr.learning_rates(plan, [0, EPOCHS * studies.STEPS - 1]) for name, plan in plans.items()}
+    kept = {name: float(last / first) for name, (first, last) in rates.items() if name != "fixed"}
+    text = ", ".join(f"{name} {share:.2g}" for name, share in kept.items())
+    return Computed(all(share < 1 for share in kept.values()), f"last rate over the first: {text}")
+
+
+def keras_accepts_integer_zero() -> Computed:
+    """Keras's LearningRateScheduler with a function that returns 0, as the article's max(l_lr, 0) does."""
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0)
+    try:
+        model.fit(np.zeros((1, 1)), np.zeros((1, 1)), callbacks=[scheduler], verbose=0)
+    except ValueError as error:
+        return Computed(False, f"ValueError: {str(error).splitlines()[0].split(', got')[0].split(' Received')[0]}")
+    return Computed(True, "a whole 0 is taken")
+
+
+# Optimizers --------------------------------------------------------------------------------------------
+
+
+def sgd_rule() -> Computed:
+    """A step of Keras's SGD: is it the rate times the gradient, subtracted?"""
+    cases = [(0.1, 3.0), (0.5, -2.0), (0.001, 100.0)]
+    right = all(math.isclose(_step(keras.optimizers.SGD(rate), g), -rate * g, rel_tol=1e-6) for rate, g in cases)
+    return Computed(right, "weight − rate × gradient, for three rates and gradients")
+
+
+def frequent_against_rare() -> Computed:
+    """Two weights with equal gradients, one in every step, one in every tenth: how far do they go for each?
+
+    Of 1,000 steps the last 100, as in notebook 03; beside them the first 100. AdaMax divides by the largest recent
+    gradient, which is the same for both. Adadelta's step grows with every gradient, at first from the root of its
+    epsilon, so that the frequent weight's is ahead.
+    """
+    gradients = np.ones((1000, 2))
+    gradients[:, 1] = np.arange(1000) % 10 == 9
+    rules = {"Adam": published.adam, "Adadelta": published.adadelta, "AdaMax": published.adamax}
+    ratios = {}
+    for name, rule in rules.items():
+        gone = [
+            -rule(gradients)[part].sum(axis=0) / gradients[part].sum(axis=0)
+            for part in (np.s_[:100], np.s_[-100:])
+        ]
+        ratios[name] = [float(frequent / rare) for frequent, rare in gone]
+    text = ", ".join(f"{name} {last:.2f} (at first {first:.2f})" for name, (first, last) in ratios.items())
+    less = all(last < 1 for _, last in ratios.values())
+    return Computed(less, f"way of the frequent weight over that of the rare one: {text}")
+
+
+def _kept(optimizer: keras.optimizers.Optimizer, gradients: np.ndarray) -> np.ndarray:
+    """The updates that one of Keras's optimizers makes of weights that begin at 1."""
+    weights, seen = keras.Variable(np.ones(gradients.shape[1])), [np.ones(gradients.shape[1])]
+    for gradient in gradients.astype("float32"):
+        optimizer.apply([tf.constant(gradient)], [weights])
+        seen.append(weights.numpy())
+    return np.diff(seen, axis=0)
+
+
+def optimizers_as_published() -> Computed:
+    """Updates of Keras's optimizers at their own arguments, but for the rate, against their publications.
+
+    Forty steps, three weights. Equal means to a thousandth of the largest update, which no epsilon exceeds here.
+    AdamW's publication takes decay × weight off, Keras decay × rate × weight. In what way the others differ, and
+    Nesterov's momentum, is in tests/test_publications.py.
+    """
+    gradients, rate = np.random.default_rng(0).normal(size=(40, 3)), 0.01
+    made = keras.optimizers
+    pairs: dict[str, tuple[Any, published.Rule]] = {
+        "SGD": (made.SGD(rate), published.sgd),
+        "momentum": (made.SGD(rate, momentum=0.9), published.momentum),
+        "Adam": (made.Adam(rate), published.adam),
+        "AdaMax": (made.Adamax(rate), published.adamax),
+        "Adadelta": (made.Adadelta(rate), published.adadelta),
+        "RMSprop": (made.RMSprop(rate), published.rmsprop),
+        "Adagrad": (made.Adagrad(rate), published.adagrad),
+        "AMSGrad": (made.Adam(rate, amsgrad=True), published.amsgrad),
+        "Nadam": (made.Nadam(rate), published.nadam),
+    }
+    equal = {}
+    for name, (optimizer, rule) in pairs.items():
+        expected = rate * rule(gradients)
+        equal[name] = bool(np.abs(_kept(optimizer, gradients) - expected).max() < 1e-3 * np.abs(expected).max())
+    equal["AdamW"] = math.isclose(_step_from_one(made.AdamW(0.01, weight_decay=0.1)), 1 - 0.1, rel_tol=1e-3)
+    same, other = ([name for name, is_equal in equal.items() if is_equal is wanted] for wanted in (True, False))
+    return Computed(not other, f"as published: {', '.join(same)}; not: {', '.join(other) or 'none'}")
+
+
+def _step_from_one(optimizer: keras.optimizers.Optimizer) -> float:
+    """Where a weight that is 1 comes to by a step without a gradient: what decay alone does."""
+    weight = keras.Variable(1.0)
+    optimizer.apply([tf.constant(0.0)], [weight])
+    return float(weight)
+
+
+def _quadratic_path(optimizer: keras.optimizers.Optimizer, steps: int) -> np.ndarray:
+    weights, seen = keras.Variable([1.0, -2.0]), []
+    optimizer.build([weights])
+    for _ in range(steps):
+        optimizer.apply([tf.constant([3.0, 0.5]) * weights.value], [weights])
+        seen.append(weights.numpy())
+    return np.array(seen)
+
+
+def keras_schedule_free_uses_beta_1() -> Computed:
+    """Twenty steps of Keras's ScheduleFreeAdamW with a beta_1 of 0.5, 0.9 and 0.98: do the weights differ?"""
+    paths = [
+        _quadratic_path(keras.optimizers.ScheduleFreeAdamW(0.1, beta_1=beta), 20) for beta in (0.5, 0.9, 0.98)
+    ]
+    gap = max(float(np.abs(path - paths[0]).max()) for path in paths)
+    words = f"{gap:.2g}" if gap > 1e-6 else "below 1e-6"
+    return Computed(gap > 1e-6, f"largest difference of a weight: {words}")
+
+
+def schedule_free_as_published() -> Computed:
+    """Forty steps of our ScheduleFreeAdamW on a parabola in two dimensions, against the publication."""
+    ours = _quadratic_path(lr.ScheduleFreeAdamW(0.1, beta_1=0.9), 40)
+    paper = published.schedule_free(lambda y: np.array([3.0, 0.5]) * y, np.array([1.0, -2.0]), 40, 0.1, 0.9)
+    gap = float(np.abs(ours - paper).max())
+    return Computed(
+        gap < 1e-4, "largest difference of a weight in 40 steps: " + ("below" if gap < 1e-4 else "above") + " 1e-4"
+    )
+
+
+# Range test and cycles ---------------------------------------------------------------------------------
+
+
+def logs_have_the_loss_of_the_batch() -> Computed:
+    """What a callback is told after each batch, under the pinned Keras: the batch's loss, or the mean so far?
+
+    A model that does not learn (rate 1e-30) sees targets 0, 1, 2, 3, one a batch, and always says 0.
+    """
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(1e-30), "mse")
+    told: list[float] = []
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: told.append(logs["loss"]))
+    targets = np.arange(4.0)[:, None]
+    model.fit(np.zeros((4, 1)), targets, batch_size=1, shuffle=False, callbacks=[callback], verbose=0)
+    true = [float(target) ** 2 for target in targets[:, 0]]
+    means = np.cumsum(true) / np.arange(1, 5)
+    words = (
+        "the mean so far" if np.allclose(told, means) else "the batch's" if np.allclose(told, true) else "neither"
+    )
+    return Computed(
+        bool(np.allclose(told, true)),
+        f"Keras {keras.__version__}: losses {', '.join(f'{x:g}' for x in true)}, told "
+        f"{', '.join(f'{x:.3g}' for x in told)}: {words}",
+    )
+
+
+def cycle_leaves_a_sharp_minimum() -> Computed:
+    """Gradient descent on a curve with a sharp minimum (λ = 50, at 0) and a wide one (λ = 1, at 3).
+
+    A triangular rate from 0.01 to 1, so to above 2/50 and below 2/1; beside it the fixed rate 0.01. Both begin
+    beside the sharp minimum. The curve is the lower of two parabolas, whose bottoms are equally low.
+    """
+    cycle = lr.learning_rates(lr.CyclicalLearningRate(0.01, 1.0, 50), 200)
+
+    def end(rates: Sequence[float]) -> float:
+        x = 0.1
+        for rate in rates:
+            sharp = 25 * x**2 < 0.5 * (x - 3) ** 2
+            x -= float(rate) * (50 * x if sharp else x - 3)
+        return x
+
+    cycled, fixed = end(cycle), end([0.01] * len(cycle))
+    return Computed(
+        abs(cycled - 3) < 0.1 and abs(fixed) < 0.1,
+        f"the cycle ends at {cycled:.2f}, by the wide minimum; the fixed rate at {abs(fixed):.2f}, in the sharp "
+        "one: an example, which shows that it can happen",
+    )
+
+
+COMPUTE: dict[str, Callable[[], Computed]] = {
+    function.__name__: function
+    for function in (
+        defaults_are_small,
+        baseline_is_sgd_default,
+        adam_default,
+        adam_step_is_half_the_gradient,
+        images_are_black_or_white,
+        steps_on_a_parabola,
+        critical_rate_of_a_parabola,
+        adam_travel_is_bounded,
+        linear_reaches_zero,
+        linear_reaches_zero_in_25,
+        step_drops_halve,
+        step_every_15,
+        step_first_drops,
+        time_decay_is_steepest_within,
+        time_decay_is_smooth,
+        time_decay_starts_slower,
+        exponential_is_steepest_first,
+        exponential_is_smooth,
+        decays_end_smaller,
+        keras_accepts_integer_zero,
+        sgd_rule,
+        frequent_against_rare,
+        optimizers_as_published,
+        keras_schedule_free_uses_beta_1,
+        schedule_free_as_published,
+        logs_have_the_loss_of_the_batch,
+        cycle_leaves_a_sharp_minimum,
+    )
+}

@@ -1,0 +1,435 @@
+"""From recordings to verdicts: `python -m evidence judge` writes verdicts.json, `check` says what is amiss."""
+
+import dataclasses
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import exact, rules, statements, store, studies
+from .metrics import METRICS, Metric, failed, lowest_point
+from .statements import Statement, arm_of
+from .store import Recorded, Swept
+
+VERDICTS = Path(__file__).with_name("verdicts.json")
+SOURCES = Path(__file__).with_name("sources.toml")  # what was read in a source, by id of the statement
+NOT_RECORDED, NOT_CHECKABLE = "not recorded", "not checkable"
+Numbers = dict[int, float]  # by seed
+Library = Mapping[str, Recorded]  # studies by name
+
+
+# Numbers of an arm -------------------------------------------------------------------------------------
+
+
+def runs_of(study: Recorded, arm: str) -> list[Any]:
+    """The runs of an arm: those with this label, or with this label and a rate behind it."""
+    return [run for run in study.runs if arm in (run.label, arm_of(run.label))]
+
+
+def grids_of(study: Recorded, arm: str) -> dict[int, dict[float, Any]]:
+    """The runs of an arm by seed, and of each seed by rate."""
+    grids: dict[int, dict[float, Any]] = {}
+    for run in study.runs:
+        if arm_of(run.label) == arm:
+            grids.setdefault(run.experiment.seed, {})[float(run.label.rpartition(" ")[2])] = run
+    return grids
+
+
+def grid_losses(study: Recorded, arm: str) -> dict[float, float]:
+    """The last validation loss at each rate, the geometric mean of the seeds; failed runs are capped."""
+    by_rate: dict[float, list[float]] = {}
+    for grid in grids_of(study, arm).values():
+        for rate, run in grid.items():
+            by_rate.setdefault(rate, []).append(studies.final(run))
+    return {rate: float(np.exp(np.mean(np.log(losses)))) for rate, losses in by_rate.items()}
+
+
+def answer(sweep: Swept, rule: str) -> float | None:
+    """What a rule reads from a sweep; "lowest" is the rate at the curve's lowest point."""
+    return sweep.test.suggest(lowest_point if rule == "lowest" else rule)
+
+
+def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Sequence[int]) -> Numbers:
+    """A metric of the rate that a rule suggests, or of a fixed rate, "Adam 0.001"."""
+    label, _, rule = arm.rpartition(" ")
+    if arm_of(arm) != arm:
+        rates: dict[int, float | None] = dict.fromkeys(seeds, float(rule))
+    else:
+        rates = {run.experiment.seed: answer(run, rule) for run in study.runs if run.label == label}
+    if metric.of == "pair":
+        pairs = zip(seeds[::2], seeds[1::2], strict=True)
+        return {one: metric.compute(rates[one], rates[other]) for one, other in pairs}
+    losses = grid_losses(grids, label)
+    return {seed: metric.compute(rates[seed], losses) for seed in seeds}
+
+
+def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: Sequence[int]) -> Numbers:
+    """A statement's metric, for each seed of an arm that counts.
+
+    Args:
+        statement: What is asked.
+        arm: Of the study.
+        name: The study.
+        library: All studies, with their recordings.
+        seeds: Those that count.
+
+    Returns:
+        Seed → number, or true and false.
+    """
+    metric, study = METRICS[statement.metric], library[name]
+    if metric.of in ("sweep", "pair"):
+        return _swept(metric, study, library[name.replace("range-test", "rate-grid")], arm, seeds)
+    if metric.of == "grid":
+        grids = grids_of(study, arm)
+        return {seed: metric.compute(grids[seed]) for seed in seeds}
+    runs = {run.experiment.seed: run for run in runs_of(study, arm)}
+    return {seed: metric.compute(runs[seed]) for seed in seeds}
+
+
+def failures(statement: Statement, arm: str, study: Recorded, seeds: Sequence[int]) -> int:
+    """How many runs of an arm failed; of a range test, how many sweeps gave no rate."""
+    of = METRICS[statement.metric].of
+    if of in ("sweep", "pair"):
+        label, _, rule = arm.rpartition(" ")
+        sweeps = [run for run in study.runs if run.label == label and run.experiment.seed in seeds]
+        return sum(answer(run, rule) is None for run in sweeps) if arm_of(arm) == arm else 0
+    return sum(failed(run) for run in runs_of(study, arm) if run.experiment.seed in seeds)
+
+
+def seeds_of(statement: Statement, comparison: Sequence[str], study: Recorded) -> list[int]:
+    """The seeds that count: the statement's; of a confirmation, all that its arms share."""
+    if not study.name.startswith("fashion/"):
+        return list(statement.seeds)
+    label = METRICS[statement.metric].of in ("sweep", "pair")
+    arms = [arm.rpartition(" ")[0] if label else arm for arm in comparison]
+    return sorted(set.intersection(*({run.experiment.seed for run in runs_of(study, arm)} for arm in arms)))
+
+
+# One comparison ----------------------------------------------------------------------------------------
+
+
+def effect(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> rules.Effect:
+    """The effect that a comparison asks for.
+
+    Args:
+        statement: What is asked.
+        comparison: Its arms.
+        name: The study: the statement's own, or its confirmation.
+        library: All studies, with their recordings.
+
+    Returns:
+        The effect, as it is judged: less the reference, or the offset, or the same difference elsewhere.
+
+    Raises:
+        ValueError: Where a seed has no number, as a wall has none that lies beyond the grid.
+    """
+    scale, study = METRICS[statement.metric].scale, library[name]
+    seeds = seeds_of(statement, comparison, study)
+    arms = [numbers(statement, arm, name, library, seeds) for arm in comparison]
+    columns = [[arm[seed] for seed in arm] for arm in arms]
+    if scale == "yes":
+        made = (
+            rules.share(columns[0], statement.reference) if len(columns) == 1 else rules.share_difference(*columns)
+        )
+        return _counted(made, statement, comparison, study, seeds)
+    if scale == "loss":
+        columns = [list(rules.capped(column)[0]) for column in columns]
+    pairs = [pair for arm, column in zip(arms, columns, strict=True) for pair in zip(arm, column, strict=True)]
+    without = sorted({seed for seed, number in pairs if not math.isfinite(number)})
+    if without:
+        raise ValueError(f"no number for seed {', '.join(map(str, without))} of {' and '.join(comparison)}")
+    log = scale in ("loss", "log")
+    if len(columns) == 1:
+        made = rules.level(columns[0], statement.reference, log=log)
+    else:
+        first, second = (np.log(column) if log else np.asarray(column) for column in columns)
+        if statement.minus:
+            other = [numbers(statement, arm, statement.minus, library, seeds) for arm in comparison]
+            one, two = ([arm[seed] for seed in seeds] for arm in other)
+            if scale == "loss":
+                one, two = rules.capped(one)[0], rules.capped(two)[0]
+            second = second + (np.log(one) - np.log(two) if log else np.subtract(one, two))
+        made = rules.paired_difference(first, second + statement.offset)
+    return _counted(made, statement, comparison, study, seeds)
+
+
+def _counted(
+    made: rules.Effect, statement: Statement, comparison: Sequence[str], study: Recorded, seeds: Sequence[int]
+) -> rules.Effect:
+    counts = tuple(failures(statement, arm, study, seeds) for arm in comparison)
+    return dataclasses.replace(made, failed=counts)
+
+
+def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect) -> str:
+    """What was measured, as a reader would say it: "test loss: Adam 0.01 is 1.6 (1.5 to 1.8) times Adam 0.001"."""
+    metric, ends = METRICS[statement.metric], (made.value, made.low, made.high)
+    arms = " and ".join(comparison)
+    if made.kind == "share":
+        text = f"{made.counts[0]} of {made.seeds}"
+        return f"{metric.words}: {arms}: {text} ({_span(ends[1:], statement.reference)})"
+    log = metric.scale in ("loss", "log")
+    if len(comparison) == 1:
+        value, *span = (math.exp(x) * statement.reference if log else x + statement.reference for x in ends)
+        return f"{metric.words}: {arms}: {value:.3g} ({_span(span)})"
+    if made.kind == "shares":
+        return f"{metric.words}: {comparison[0]} less {comparison[1]}: {made.value:.2g} ({_span(ends[1:])})"
+    value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
+    elsewhere = f", over the same in {statement.minus}" if statement.minus else ""
+    if log:
+        return f"{metric.words}: {comparison[0]} is {value:.3g} ({_span(span)}) times {comparison[1]}{elsewhere}"
+    return f"{metric.words}: {comparison[0]} less {comparison[1]}: {value:.3g} ({_span(span)}){elsewhere}"
+
+
+def _span(ends: Sequence[float], reference: float = 0.0) -> str:
+    return " to ".join(f"{end + reference:.3g}" for end in ends)
+
+
+def compared(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> dict[str, Any]:
+    """One comparison with its verdict, as verdicts.json has it."""
+    entry: dict[str, Any] = {"arms": list(comparison)}
+    try:
+        made = effect(statement, comparison, name, library)
+    except ValueError as error:
+        return entry | {"verdict": rules.UNDECIDED, "measured": str(error), "p": 1.0}
+    claim = statement.direction, statement.smallest
+    verdict = rules.verdict(made, *claim)
+    entry |= {"verdict": verdict, "measured": in_words(statement, comparison, made)}
+    entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}
+    entry |= {"seeds": made.seeds, "failed": list(made.failed), "p": _short(rules.p_value(made, *claim), 2)}
+    if verdict == rules.UNDECIDED:
+        entry["seeds_to_decide"] = rules.seeds_to_decide(made, *claim)
+    return entry
+
+
+def _short(number: float, digits: int = 4) -> float:
+    return float(f"{number:.{digits}g}")
+
+
+# One statement -----------------------------------------------------------------------------------------
+
+
+def lacking(statement: Statement, name: str, library: Library) -> str:
+    """What must still be recorded before a statement can be judged; empty where nothing is."""
+    names = [name, *([statement.minus] if statement.minus else [])]
+    if METRICS[statement.metric].of in ("sweep", "pair"):
+        names.append(name.replace("range-test", "rate-grid"))
+    return "; ".join(str(library[one]) for one in names if not library[one].complete)
+
+
+def measured(statement: Statement, name: str, library: Library) -> dict[str, Any]:
+    """The verdict on a measured statement, from one study.
+
+    Args:
+        statement: What is claimed.
+        name: The study: its own, or its confirmation.
+        library: All studies, with their recordings.
+
+    Returns:
+        What verdicts.json has; of an incomplete study, only what is missing.
+    """
+    missing = lacking(statement, name, library)
+    if missing:
+        return {"verdict": NOT_RECORDED, "missing": missing}
+    comparisons = [compared(statement, comparison, name, library) for comparison in statement.arms]
+    verdict = rules.all_of([one["verdict"] for one in comparisons])
+    return {"verdict": verdict, "comparisons": comparisons}
+
+
+def p_of(entry: Mapping[str, Any]) -> float:
+    """The p value of a statement: of several comparisons, of all where all must hold, else of the worst one."""
+    values = [one["p"] for one in entry.get("comparisons", ())]
+    if not values:
+        return 1.0
+    if entry["verdict"] == rules.FAILS:
+        return min(1.0, len(values) * min(o["p"] for o in entry["comparisons"] if o["verdict"] == rules.FAILS))
+    return max(values)
+
+
+def confirm(entries: dict[str, dict[str, Any]]) -> None:
+    """Hold the confirmation to a false discovery rate of 5 %: what exceeds it is undecided.
+
+    What is not recorded yet counts with a p value of 1, so that no verdict can be lost by what comes later.
+
+    Args:
+        entries: Confirmations by id; `q` and, where it needs be, the verdict are changed in place.
+    """
+    if not entries:
+        return
+    adjusted = rules.false_discoveries([p_of(entry) for entry in entries.values()])
+    for entry, q in zip(entries.values(), adjusted, strict=True):
+        if entry["verdict"] != NOT_RECORDED:
+            entry["q"] = _short(q, 2)
+            if q > 1 - rules.CONFIDENCE:
+                entry["verdict"] = rules.UNDECIDED
+
+
+def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
+    """Every verdict.
+
+    Args:
+        register: The statements.
+        library: All studies by name, with their recordings.
+
+    Returns:
+        What verdicts.json holds: "summary", and "verdicts" by id.
+    """
+    sources = tomllib.loads(SOURCES.read_text(encoding="utf-8"))
+    verdicts, family = {}, {}
+    for statement in register:
+        entry: dict[str, Any] = {"kind": statement.kind}
+        if statement.kind == "exact":
+            computed = exact.COMPUTE[statement.compute]()
+            entry |= {"verdict": _said(computed.holds), "measured": computed.measured}
+        elif statement.kind == "source":
+            read = sources[statement.id]
+            entry |= {"verdict": _said(read["holds"]), "measured": read["read"]}
+        elif statement.kind == "not-checkable":
+            entry |= {"verdict": NOT_CHECKABLE, "measured": statement.reason}
+        else:
+            entry |= measured(statement, statement.study, library)
+            if statement.confirm:
+                family[statement.id] = measured(statement, f"fashion/{statement.study}", library)
+                entry["confirmation"] = family[statement.id]
+        verdicts[statement.id] = entry
+    confirm(family)
+    return {"summary": summary(verdicts, family), "verdicts": dict(sorted(verdicts.items()))}
+
+
+def _said(holds: bool) -> str:
+    return rules.HOLDS if holds else rules.FAILS
+
+
+def summary(verdicts: Mapping[str, Mapping], family: Mapping[str, Mapping]) -> dict[str, Any]:
+    """How many verdicts of each kind, and how many of them chance alone would make wrong at most.
+
+    An interval errs to one side in 2.5 % of the cases, so of so many comparisons at most 2.5 % give a wrong
+    verdict, on average; of the confirmation's that are decided at most 5 %, to which false discoveries are held.
+    """
+
+    def count(entries: Mapping[str, Mapping]) -> dict[str, int]:
+        said = [entry["verdict"] for entry in entries.values()]
+        return {verdict: said.count(verdict) for verdict in sorted(set(said))}
+
+    comparisons = sum(len(entry.get("comparisons", ())) for entry in verdicts.values())
+    decided = sum(entry["verdict"] in (rules.HOLDS, rules.FAILS) for entry in family.values())
+    return {
+        "statements": count(verdicts),
+        "comparisons": comparisons,
+        "wrong by chance at most": _short(comparisons * (1 - rules.CONFIDENCE) / 2, 2),
+        "confirmation": count(family),
+        "wrong by chance at most in the confirmation": _short(decided * (1 - rules.CONFIDENCE), 2),
+    }
+
+
+# All of it ---------------------------------------------------------------------------------------------
+
+
+def recorded(folders: Iterable[Path] | None = None) -> dict[str, Recorded]:
+    """All studies by name, with what is recorded of them.
+
+    Args:
+        folders: Where the recordings are, as for `store.read`.
+
+    Returns:
+        The studies, those of the confirmation last.
+    """
+    found = store.read(folders)
+    return {name: store.gather(name, study, found) for name, study in store.all_studies().items()}
+
+
+def as_text(verdicts: Mapping[str, Any]) -> str:
+    """What the file holds."""
+    return json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n"
+
+
+def write(path: Path = VERDICTS) -> None:
+    """Judge, write the file, and print a table.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        ValueError: Where a statement asks for what is not there.
+    """
+    register, library = statements.load(), recorded()
+    wrong = amiss(register, library)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    verdicts = judge(register, library)
+    path.write_text(as_text(verdicts), encoding="utf-8")
+    for name, entry in verdicts["verdicts"].items():
+        print(f"{name:36} {entry['verdict']:14} {_first_words(entry)}")
+        if "confirmation" in entry:
+            again = entry["confirmation"]
+            print(f"{'… on Fashion-MNIST':36} {again['verdict']:14} {_first_words(again)}")
+    for name, value in verdicts["summary"].items():
+        counts = (
+            ", ".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else value
+        )
+        print(f"{name}: {counts}")
+
+
+def _first_words(entry: Mapping[str, Any]) -> str:
+    comparisons = entry.get("comparisons", ({},))
+    words = entry.get("missing") or entry.get("measured") or comparisons[0].get("measured", "")
+    more = f" (and {len(comparisons) - 1} more)" if len(comparisons) > 1 else ""
+    return words + more
+
+
+def check() -> list[str]:
+    """What is missing, wrong or out of date.
+
+    Returns:
+        One line a problem; empty where there is none.
+    """
+    try:
+        register, library = statements.load(), recorded()
+    except ValueError as error:
+        return [str(error)]
+    wrong = store.foreign() + [str(study) for study in library.values() if not study.complete]
+    return wrong + (amiss(register, library) or stale(judge(register, library)))
+
+
+def stale(current: Mapping[str, Any], path: Path = VERDICTS) -> list[str]:
+    """Which verdicts in the file are not those of the recordings.
+
+    Args:
+        current: What `judge` says.
+        path: The file.
+
+    Returns:
+        One line a statement; empty where there is none.
+    """
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    old, new = stored.get("verdicts", {}), json.loads(as_text(current))
+    ids = sorted(name for name in old | new["verdicts"] if old.get(name) != new["verdicts"].get(name))
+    wrong = [f"{name}: the verdict in {path.name} is out of date" for name in ids]
+    return wrong or ([] if stored == new else [f"the summary in {path.name} is out of date"])
+
+
+def amiss(register: Sequence[Statement], library: Library) -> list[str]:
+    """What the statements ask for and nobody has: studies, arms, seeds, functions, sources."""
+    sources = tomllib.loads(SOURCES.read_text(encoding="utf-8"))
+    planned = {name: {(one.label, one.seed) for one in study.plan} for name, study in library.items()}
+    wrong = []
+    for statement in register:
+        if statement.kind == "exact" and statement.compute not in exact.COMPUTE:
+            wrong.append(f"{statement.id}: exact.py has no function {statement.compute!r}")
+        if statement.kind == "source" and statement.id not in sources:
+            wrong.append(f"{statement.id}: {SOURCES.name} has no entry")
+        searched = sorted(set(statement.seeds) & set(studies.SEARCHED.get(statement.study, ())))
+        if searched:
+            wrong.append(f"{statement.id}: seed {', '.join(map(str, searched))} took part in a search")
+        names = {statement.study, statement.minus, f"fashion/{statement.study}" if statement.confirm else ""} - {
+            ""
+        }
+        # While a search goes on, its fresh seeds are not planned yet.
+        if all(name not in library or library[name].complete for name in names):
+            wrong += statements.problems(statement, planned)
+        elif not names <= set(library):
+            wrong += [f"{statement.id}: there is no study {name!r}" for name in sorted(names - set(library))]
+    return wrong

@@ -642,7 +642,6 @@ class _Sweeper:
         self.step = tf.Variable(0, trainable=False)
         self.losses = tf.Variable(tf.zeros(self.MOST), trainable=False)
         self.saved: list[tuple[Any, np.ndarray]] = []
-        self.weights = 0
 
     def __enter__(self) -> _Sweeper:
         # The public property gives the value of a schedule, never the schedule itself, which has to be put back.
@@ -696,18 +695,20 @@ class _Sweeper:
         # Keras's own loop over several steps would trace the training step twice, which takes half a second each.
         return steps if model.run_eagerly else tf.function(steps)
 
-    def _start(self, iterator: Any) -> None:
-        """Note what there is before the first sweep; weights and optimizer as they were then before the others."""
+    def _start(self, iterator: Any, sweep: int) -> None:
+        """Note what there is before the first sweep; all as it was then before the others, but other dropout."""
         if self.saved:
-            for variable, value in self.saved[: self.weights]:
+            for variable, value in self.saved:
+                # From the number of the sweep, since the one before may have made steps in vain, how many depends
+                # on the time they took. A seed's second number counts its draws.
+                if getattr(variable, "path", "").endswith("seed_generator_state"):
+                    value = value + np.array([0, sweep * MOST_STEPS % 2**31], value.dtype)
                 variable.assign(value)
             return
         model, variables = self.model, []
         if not model.run_eagerly:  # tracing makes the variables that come late, and names all that a step reads
             variables = self.steps.get_concrete_function(iterator, tf.constant(0)).graph.variables
-        known = [*model.weights, *model.optimizer.variables]
-        self.weights = len(known)
-        known += [*model.variables, *model.metrics_variables]
+        known = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         values = {id(variable.value) for variable in known}
         known += [variable for variable in variables if id(variable) not in values]
         self.saved = [(variable, variable.numpy().copy()) for variable in known]
@@ -725,13 +726,13 @@ class _Sweeper:
         if self.own_metrics is not None:
             self.model.compute_metrics = self.own_metrics
 
-    def run(self, passes: Iterator[tuple[Any, int | None]], row: np.ndarray, watch: _Watch, bar: tqdm) -> str:
-        """Fill the row with losses; return why it ended."""
+    def run(self, sweep: int, passes: Iterator[Any], row: np.ndarray, watch: _Watch, bar: tqdm) -> str:
+        """Fill the row with the losses of a sweep; return why it ended."""
         self.step.assign(0)
         done, count = 0, 1
         for iterator, left in passes:
             if done == 0:
-                self._start(iterator)
+                self._start(iterator, sweep)
             before, over = done, left == 0
             while not over:
                 count = min(count, len(row) - done, count if left is None else left - (done - before))
@@ -884,7 +885,7 @@ def range_test(
                 sweeps.append(np.full(count, np.nan))
                 stopped.append("interrupted")  # until another reason is known
                 with contextlib.closing(data.passes(i)) as passes:
-                    stopped[i] = sweeper.run(passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
+                    stopped[i] = sweeper.run(i, passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
                 bar.update((i + 1) * count - bar.n)
                 if stopped[i] == "data ran out":
                     break

@@ -208,7 +208,7 @@ def store_row():
     with tempfile.TemporaryDirectory() as folder:
         store, start = f"{folder}/runs.jsonl", time.perf_counter()
         for _ in range(100):
-            lr_study._identity(experiment)
+            lr_study.identity(experiment)
             lr_study._append(store, run)
         cost = (time.perf_counter() - start) / 100
     print(f"store: {1000 * cost:.2f} ms a run of {run.seconds:.1f} s, {cost / run.seconds:.3%}, limit 1 %")

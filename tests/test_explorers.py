@@ -12,7 +12,7 @@ import lesson
 import lr_helpers as lr
 import lr_study
 
-RECORDED = Path(lr.__file__).parent / "notebooks" / "recorded" / "01.jsonl"
+RECORDED = Path(lr.__file__).parent / "evidence" / "runs" / "01.jsonl"
 
 
 def all_explorers():

@@ -1,5 +1,6 @@
-"""Claims and self-checks: a verdict that is not the text's must not pass."""
+"""Verdict lines, figures and self-checks."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -9,46 +10,27 @@ import exercises
 import lesson
 
 
-def test_verdicts_come_from_the_numbers():
-    claims = lesson.Claims()
-    claims.check("water is wet", True, "100 %")
-    claims.check("water is dry", False, "0 %", verdict="does not hold")
-    claims.check("water is hard", {"ice": True, "steam": False}, "-", verdict="holds only when ice")
-    claims.verify()
-    assert [row["verdict"] for row in claims.rows] == ["holds", "does not hold", "holds only when ice"]
+def test_a_verdict_line_is_that_of_the_evidence():
+    line = lesson.verdict("adam-default")
+    assert repr(line) == (
+        "“its default learning rate of 0.001” Is 0.001 the default rate of Keras's Adam? "
+        "holds (seen before it was registered): Adam's default is 0.001"
+    )
+    html = line._repr_html_()
+    assert "<strong>holds (seen before it was registered)</strong>" in html and "Keras&#x27;s Adam" in html
+    assert (Path(lesson.__file__).parent / lesson.STATEMENTS).exists()
 
 
-@pytest.mark.parametrize(
-    "holds, stated",
-    [
-        (False, "holds"),
-        (True, "does not hold"),
-        ({"ice": True, "steam": True}, "holds only when ice"),
-        ({"ice": False, "steam": True}, "holds only when ice"),
-        ({"ice": False, "steam": False}, "holds only when ice"),
-    ],
-)
-def test_verify_raises_where_text_and_numbers_differ(holds, stated):
-    claims = lesson.Claims()
-    claims.check("water is hard", holds, "measured so", verdict=stated)
-    with pytest.raises(AssertionError, match=f"'water is hard'.*{stated}.*measured so"):
-        claims.verify()
+def test_a_statement_that_is_not_registered_is_named():
+    with pytest.raises(
+        ValueError, match=r"name must be the id of a statement in evidence/statements.toml, got 'no'"
+    ):
+        lesson.verdict("no")
 
 
-def test_verify_raises_where_nothing_was_claimed():
-    with pytest.raises(AssertionError, match="no claim"):
-        lesson.Claims().verify()
-
-
-def test_holds_must_be_true_or_false():
-    with pytest.raises(TypeError, match=r"True, False or a dict of them, got 0\.3"):
-        lesson.Claims().check("water is wet", 0.3, "30 %")
-
-
-def test_the_table_escapes_what_it_shows():
-    claims = lesson.Claims()
-    claims.check("a < b", True, "<i>")
-    assert "a &lt; b" in claims._repr_html_() and "<i>" not in claims._repr_html_()
+def test_every_statement_has_a_verdict_line():
+    for name in lesson._judged():
+        assert lesson.verdict(name).measured or lesson.verdict(name).judged["verdict"] == "not checkable", name
 
 
 def test_spread_shows_median_and_range():
@@ -102,12 +84,3 @@ def test_recorded_runs_say_where_they_come_from():
     ]
     told = "recorded: 2 runs on mnist, seeds 0, 1; 2026-11-24; TensorFlow 2, Keras 3, Python 3.11; P, M"
     assert lesson.provenance(runs) == told
-
-
-def test_the_table_shows_source_live_and_recorded():
-    claims = lesson.Claims()
-    claims.check("Ours: a", True, "1", recorded="2")
-    claims.check("b", True, "3", source="Smith")
-    claims.check("c", True, "4")
-    assert repr(claims) == "a | ours | 1 | 2 | holds\nb | Smith | 3 |  | holds\nc | the article | 4 |  | holds"
-    assert claims._repr_html_().count("</th>") == 5

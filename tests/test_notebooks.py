@@ -269,12 +269,6 @@ def has_checked_exercises(nb, path):
             yield "an exercise has no folded cell tagged solution"
 
 
-def verifies_its_claims(nb, path):
-    claims = [cells for text, cells in sections(nb) if text == "Claims"]
-    if not any(c.cell_type == "code" and ".verify()" in c.source for cells in claims for c in cells):
-        yield "no section Claims with a cell that calls .verify()"
-
-
 def sums_up_in_five_lines(nb, path):
     summary = [c for text, cells in sections(nb) if text == "Summary" for c in cells]
     items = sum(line.startswith("- ") for cell in summary for line in cell.source.splitlines())
@@ -283,8 +277,8 @@ def sums_up_in_five_lines(nb, path):
 
 
 def ends_in_order(nb, path):
-    """Numbered sections, exercises, claims, summary, references; the last cell leads to the next notebook."""
-    order = (r"\d+\. ", "Exercise", "Claims$", "Summary$", "References$")
+    """Numbered sections, exercises, summary, references; the last cell leads to the next notebook."""
+    order = (r"\d+\. ", "Exercise", "Summary$", "References$")
     kinds = [kind for text, _ in sections(nb) for kind, name in enumerate(order) if re.match(name, text)]
     if kinds != sorted(kinds) or set(kinds) != set(range(len(order))):
         yield f"sections: {[text for text, _ in sections(nb)]}"
@@ -311,22 +305,25 @@ RULES = [
     numbers_its_sections,
     predicts_before_it_explains,
     has_checked_exercises,
-    verifies_its_claims,
     sums_up_in_five_lines,
     ends_in_order,
 ]
 
 
+NO_LESSON = "08"  # all statements with their verdicts
+ANATOMY = RULES[RULES.index(asks_a_question) :]
+
+
 def test_there_are_notebooks():
-    assert NOTEBOOKS
-    first = int(NOTEBOOKS[0].name[:2])
-    assert [path.name[:3] for path in NOTEBOOKS] == [f"{first + n:02}_" for n in range(len(NOTEBOOKS))]
+    numbers = [path.name[:3] for path in NOTEBOOKS]
+    assert numbers in ([f"{n:02}_" for n in range(9)], [f"{n:02}_" for n in range(9) if n != 7])  # 07 is to come
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_notebook(rule, path):
-    assert list(rule(read(path), path)) == []
+    if rule not in ANATOMY or not path.name.startswith(NO_LESSON):
+        assert list(rule(read(path), path)) == []
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md")
@@ -350,7 +347,7 @@ def sound_notebook():
         new_markdown_cell("**You will be able to** check\n\n**You need** nothing\n\n**Minutes** 1"),
         new_code_cell("import lr_helpers", metadata={"tags": ["setup"]}),
         new_code_cell('DATASET = "digits"', metadata={"tags": ["parameters"]}),
-        new_markdown_cell("## 1. One\n**Predict.** A\n\n**Observe.** B\n\n**Explain.** C. [Down](#Claims)"),
+        new_markdown_cell("## 1. One\n**Predict.** A\n\n**Observe.** B\n\n**Explain.** C. [Down](#Summary)"),
         new_code_cell(CHECKED + "1 + 1", outputs=[new_output("execute_result", {"text/plain": "2"})]),
         new_markdown_cell("## 2. Two\n**Predict.** A\n\n**Observe.** B\n\n**Explain.** C. [Up](#1.-One)"),
         new_code_cell("plot()", outputs=[new_output("display_data", PICTURE, metadata=alt)]),
@@ -359,8 +356,6 @@ def sound_notebook():
         new_markdown_cell("## Exercise: four"),
         new_code_cell("exercises.check_four(4)", metadata={"tags": ["exercise"]}),
         new_code_cell("4", metadata={"tags": ["solution"], "jupyter": {"source_hidden": True}}),
-        new_markdown_cell("## Claims"),
-        new_code_cell("claims.verify()"),
         new_markdown_cell("## Summary\n" + "- x\n" * 5),
         new_markdown_cell("## References\n[Web](https://example.org/home/x)"),
         new_markdown_cell("**Next** [itself](00_tiny.ipynb#2.-Two)"),
@@ -422,7 +417,7 @@ BREAKS = [
     (names_no_machine_path, append(7, new_output("stream", text="saved\n/" + "tmp/x"))),
     (names_no_machine_path, append(7, new_output("execute_result", {"text/html": "<b>/" + "root/x</b>"}))),
     (names_no_machine_path, edit(7, "plot()", "open('/" + "home/me/x')")),
-    (names_no_machine_path, edit(16, "[Web]", "C:\\" + "Users\\me [Web]")),
+    (names_no_machine_path, edit(14, "[Web]", "C:\\" + "Users\\me [Web]")),
     (ran_in_order, lambda nb: nb.cells[7].update(execution_count=9)),
     (ran_in_order, lambda nb: nb.cells[7].update(execution_count=None)),
     (ran_without_errors, append(7, new_output("error", ename="E", evalue="v", traceback=[]))),
@@ -443,9 +438,9 @@ BREAKS = [
     (describes_its_pictures, append(9, new_output("display_data", {"text/html": "<img src='x'>"}))),
     (links_resolve, edit(8, "dot.png", "dash.png")),
     (links_resolve, edit(6, "#1.-One", "#1.-Won")),
-    (links_resolve, edit(17, "00_tiny", "01_tiny")),
-    (links_resolve, edit(17, "#2.-Two", "#3.-Two")),
-    (links_resolve, edit(17, "00_tiny.ipynb#2.-Two", "README.md#What-it-is,-and-isn't")),
+    (links_resolve, edit(15, "00_tiny", "01_tiny")),
+    (links_resolve, edit(15, "#2.-Two", "#3.-Two")),
+    (links_resolve, edit(15, "00_tiny.ipynb#2.-Two", "README.md#What-it-is,-and-isn't")),
     (asks_a_question, edit(0, "?", ".")),
     (asks_a_question, edit(0, "00", "01")),
     (asks_a_question, swap(0, 2)),
@@ -465,12 +460,10 @@ BREAKS = [
     (has_checked_exercises, untag(11)),
     (has_checked_exercises, untag(12)),
     (has_checked_exercises, lambda nb: nb.cells[12].metadata.jupyter.update(source_hidden=False)),
-    (verifies_its_claims, edit(14, ".verify()", "")),
-    (verifies_its_claims, edit(13, "## Claims", "Claims")),
-    (sums_up_in_five_lines, edit(15, "- x\n" * 5, "- x\n" * 6)),
-    (ends_in_order, swap(15, 16)),
-    (ends_in_order, edit(16, "## References", "")),
-    (ends_in_order, edit(17, "**Next**", "Next")),
+    (sums_up_in_five_lines, edit(13, "- x\n" * 5, "- x\n" * 6)),
+    (ends_in_order, swap(13, 14)),
+    (ends_in_order, edit(14, "## References", "")),
+    (ends_in_order, edit(15, "**Next**", "Next")),
 ]
 
 

@@ -476,3 +476,16 @@ def test_an_unknown_rule_is_named():
 def test_a_range_test_without_a_sweep_is_refused():
     with pytest.raises(ValueError, match="sweeps and stopped must hold at least one sweep, got none"):
         lr.RangeTest(np.ones(3), np.zeros((0, 3)), [])
+
+
+def test_sweeps_do_not_depend_on_how_many_steps_were_made_in_vain(arrays, monkeypatch):
+    """After an explosion some steps have been made already; how many depends on the time that they take."""
+    results = []
+    for most in (1, 64):
+        monkeypatch.setattr(lr._Sweeper, "MOST", most)
+        model = small_model("sgd")
+        rates = {"min_lr": 1e-3, "max_lr": 1e6}
+        results.append(lr.range_test(model, *arrays, **rates, steps=80, repeats=3, progress=False))
+    assert "loss exploded" in results[0].stopped or "loss not finite" in results[0].stopped
+    assert results[0] == results[1]
+    assert not np.array_equal(results[0].sweeps[1], results[0].sweeps[2])

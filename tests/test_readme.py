@@ -1,47 +1,50 @@
-"""What the README shows is what the notebooks say. Run as a script, this file updates the README."""
+"""What the README shows is what evidence and notebooks say. Run as a script, this file updates the README."""
 
 import base64
 import pathlib
 import re
+import sys
 
 import nbformat
 
 ROOT = pathlib.Path(__file__).parents[1]
 README, FIGURE = ROOT / "README.md", ROOT / "notebooks" / "five_rates.png"
-VERDICTS = re.compile(r"(?<=<!-- verdicts -->\n).*?(?=<!-- end verdicts -->)", re.DOTALL)
+FINDINGS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end findings -->)", re.DOTALL)
+
+# Statement → what it is about, in words that hold no number and no verdict.
+EIGHT = {
+    "baseline-is-sgd-default": "The baseline's rate is the default of Keras's SGD",
+    "sgd-really-large-fails": "A really large rate, 0.5, fails with SGD, too",
+    "half-of-the-gradient": "With Adam at 0.5, half of the gradient is used",
+    "step-every-15": "The article's step decay drops every 15 epochs",
+    "adadelta-needs-no-rate": "With Adadelta you need no rate: Keras's default does as well as 1",
+    "finder-plots-the-loss": "The published finder still plots each batch's loss",
+    "ours-keras-schedule-free": "In Keras's schedule-free AdamW on TensorFlow, `beta_1` has an effect",
+    "decay-reduces-impact": "With a decay the initial rate matters less than a fixed rate does",
+}
 
 
-def outputs(path):
-    cells = nbformat.read(path, as_version=4).cells
-    return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
+def findings():
+    sys.path.insert(0, str(ROOT / "notebooks"))
+    import lesson
 
-
-def verdicts():
-    """One table of all claims, in the notebooks' order. Claims that are ours alone are left out."""
-    lines = [
-        "| notebook | claim | live, on digits | recorded, on MNIST | verdict |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        shown = [output.data for output in outputs(path)]
-        tables = [data["text/plain"] for data in shown if ">claim</th>" in data.get("text/html", "")]
-        for line in "\n".join(tables).splitlines():
-            claim, source, live, recorded, verdict = line.split(" | ")
-            if source != "ours":
-                said = claim if source == "the article" else f"{claim} ({source})"
-                row = (f"[{path.name[:2]}](notebooks/{path.name})", said, live, recorded, verdict)
-                lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
+    lines = []
+    for name, words in EIGHT.items():
+        line = lesson.verdict(name)
+        lines.append(f"- {words}: **{line.judged['verdict']}** ({line.measured}).\n")
+    return "".join(lines)
 
 
 def five_rates():
-    figures = [out for out in outputs(ROOT / "notebooks/01_fixed_learning_rates.ipynb") if "image/png" in out.data]
-    (figure,) = (out for out in figures if "five Adam rates" in out.metadata["image/png"]["alt"])
+    cells = nbformat.read(ROOT / "notebooks/01_fixed_learning_rates.ipynb", as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = [output for output in outputs if "image/png" in output.get("data", {})]
+    (figure,) = (out for out in shown if "five Adam rates" in out.metadata["image/png"]["alt"])
     return base64.b64decode(figure.data["image/png"])
 
 
-def test_the_verdicts_are_those_of_the_notebooks():
-    assert VERDICTS.search(README.read_text(encoding="utf-8")).group() == verdicts()
+def test_the_findings_are_those_of_the_evidence():
+    assert FINDINGS.search(README.read_text(encoding="utf-8")).group() == findings()
 
 
 def test_the_figure_is_the_one_of_notebook_01():
@@ -57,5 +60,5 @@ def test_every_notebook_is_listed():
 
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
-    README.write_text(VERDICTS.sub(lambda _: verdicts(), text), encoding="utf-8")
+    README.write_text(FINDINGS.sub(lambda _: findings(), text), encoding="utf-8")
     FIGURE.write_bytes(five_rates())

@@ -123,14 +123,6 @@ def test_cyclical_rates_are_exact_after_a_million_steps(policy):
     np.testing.assert_allclose(rates, triangle(steps.astype(float), 0.001, 0.1, 97, policy, 0.999999), rtol=1e-4)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_an_optimizer_brings_its_schedule_back(policy):
-    optimizer = keras.optimizers.SGD(lr.CyclicalLearningRate(0.01, 0.1, 7, policy, 0.98))
-    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
-    old, new = (lr.learning_rates(o._learning_rate, 50) for o in (optimizer, again))
-    np.testing.assert_array_equal(old, new)
-
-
 REFERENCES = json.loads((pathlib.Path(__file__).parent / "references.json").read_text())
 CYCLIC, ONE = (0.001, 0.1), (0.5, 200)
 OURS = {

@@ -1,8 +1,15 @@
 """Learning rates in Keras 3 on TensorFlow, what the lessons show: data, model, schedules, optimizers, plots.
 
 Read it from top to bottom: each part uses only the parts above it. With `lr_range_test.py` beside it, copy it into
-a project as it is: importing it changes nothing in the process. A *step* is one batch and one update of the
-weights; an *epoch* is one pass over the training data.
+a project as it is. It needs Matplotlib, too, and for single functions scikit-learn (digits), SciPy (`sharpness`)
+and IPython (`LiveLoss`). Importing it changes nothing in the process, but that Keras then knows its classes by
+name. A *step* is one batch and one update of the weights; an *epoch* is one pass over the training data.
+
+The article: *Problems with fixed and decaying learning rates*, MachineCurve, 2019. Lau (2017): "Learning rate
+schedules and adaptive learning rate methods for deep learning", Towards Data Science. Smith (2017): "Cyclical
+learning rates for training neural networks", WACV, arXiv:1506.01186. Smith and Topin (2017): "Super-convergence",
+arXiv:1708.07120. Smith (2018): "A disciplined approach to neural network hyper-parameters: Part 1",
+arXiv:1803.09820.
 """
 
 from __future__ import annotations
@@ -35,9 +42,13 @@ from lr_range_test import (  # noqa: F401
     check_choice,
     check_count,
     check_rate,
+    minimum,
     plot_range_test,
     range_test,
+    slide,
     smooth,
+    steepest,
+    valley,
 )
 
 # Data -------------------------------------------------------------------------------------------------
@@ -395,7 +406,7 @@ class CyclicalLearningRate(_Configured):
     - `"parabolic"`: 1 − (1 − h)², Smith's Welch window.
 
     First step: min_lr. First peak: step `step_size`. Next trough: step step_size + step_size_down; the last step
-    of whole cycles is one step above it. Exact for millions of steps.
+    of whole cycles is one step above it. Right to float32 for millions of steps.
 
     Args:
         min_lr: the rate of the troughs.
@@ -455,10 +466,12 @@ class CyclicalLearningRate(_Configured):
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
 class OneCycle(_Configured):
-    """One cycle as long as the run, then far below its start (Smith and Topin, 2017, "super-convergence").
+    """1cycle: up once, down once, and at the end far below the start (Smith and Topin, 2017, "super-convergence").
 
-    As in fastai and PyTorch: from max_lr / start_division up to max_lr, then down to
-    max_lr / (start_division·final_division), each along half a cosine or a straight line.
+    With `anneal="cosine"` the rate is low + (max_lr − low)·sin²(π/2·h), with `"linear"` low + (max_lr − low)·h,
+    where h is the height in a triangle over the run, 0 at its ends and 1 at the peak, and low is
+    max_lr / start_division on the way up and max_lr / (start_division·final_division) on the way down. The shape
+    is that of PyTorch.
 
     First step: max_lr / start_division. Peak: step warmup·steps − 1, between two steps where that is not whole.
     Last executed step, steps − 1, and all after it: max_lr / (start_division·final_division).
@@ -636,7 +649,8 @@ class InverseMomentum(_Configured):
 class ScheduledSGD(keras.optimizers.SGD):
     """Keras's SGD, but its `momentum` is a schedule, followed step by step.
 
-    A number that is assigned to Keras's `momentum` during training has no effect: it was compiled in.
+    A number that is assigned to the `momentum` of Keras's own SGD during training has no effect: it was compiled
+    in.
 
     Args:
         learning_rate: a number or a schedule, as for SGD.
@@ -861,7 +875,8 @@ def learning_rates(schedule: Schedule | float, steps: int | Sequence[int] | np.n
         One rate for each step, float32.
 
     Raises:
-        ValueError: a step is negative or above 2³¹, or a rate comes out negative or not finite.
+        ValueError: a step is negative, or 2³¹ and more; a count is above 10,000,000; or a rate comes out negative
+            or not finite.
         TypeError: `steps` is neither a whole number nor an array of them, or `schedule` is neither kind.
     """
     if isinstance(steps, numbers.Number):
@@ -1075,7 +1090,7 @@ def plot_sensitivity(
     """A measured figure against the learning rate: the median of the seeds, and bars from lowest to highest.
 
     Args:
-        points: label → rate → one value for each seed. NaN (a diverged run) leaves a gap.
+        points: label → rate → one value for each seed. One NaN (a diverged run) leaves a gap.
         ylabel: what was measured.
         ax: where to draw; None for a new figure.
 

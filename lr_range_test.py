@@ -5,8 +5,8 @@
     result.suggest("valley")
 
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
-Read it from top to bottom: checks, rules, what a test saw (`RangeTest`), the test itself (`range_test`), the plot;
-each part uses only the parts above it.
+Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, the test itself
+(`range_test`); each part calls only the parts above it.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ def minimum(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
 
 
 def valley(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
-    """The middle of the longest falling subsequence up to the lowest loss: hard to move by noise.
-
-    Its n points end at index e; the answer is at e − n + n//3 + n//6 (fastai's "valley" and default).
+    """About the middle of the longest falling subsequence: its n points end at index e, and the answer is at index
+    e − n + n//3 + n//6. The formula is fastai's ("valley", its default); that the subsequence ends at the lowest
+    loss, at the latest, is ours.
     """
     end = longest = 0
     ends: list[float] = []  # of the falling subsequences with 1, 2, … points, the highest last loss, negated
@@ -151,11 +151,13 @@ def valley(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
 
 def slide(learning_rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     """Where a window of 15 steps, sliding left from the right end, last had slopes at its ends that differ by more
-    than 0.005 per step (fastai's "slide"). The answer is the window's left end; None where that lies above the
-    rate with the lowest loss.
+    than 0.005 per step; at the right end where none does (fastai's "slide"). The answer is the window's left end.
+    None where that lies above the rate with the lowest loss, or where the curve is no longer than the window.
     """
+    if len(smoothed) <= WINDOW:
+        return None
     slope, left = np.gradient(smoothed), len(smoothed) - 1 - WINDOW
-    answer = max(left, 0)
+    answer = left
     while left >= 0 and abs(slope[left + WINDOW] - slope[left]) > 0.005:
         answer, left = left, left - 1
     return float(learning_rates[answer]) if answer <= smoothed.argmin() else None
@@ -281,7 +283,7 @@ class RangeTest:
 
     Wherever a rule is asked for, it is a name in `RULES` or a function of your own,
     `rule(learning_rates, smoothed) -> float | None`. No rule is asked about a curve with fewer than 16 points, one
-    that is flat or one that rises from the start. The formulas of `valley` and `slide` are fastai's. That fastai
+    that is flat or one that rises from the start. The formulas of the rules are fastai's, see each. That fastai
     smooths with 0.98 and drops the last five points first are its settings, not ours.
 
     Args:
@@ -342,14 +344,15 @@ class RangeTest:
         """The rate that a rule reads from the curve.
 
         Args:
-            rule: A name in `RULES`, or a function. "valley" is fastai's default, too: noise moves it least.
+            rule: A name in `RULES`, or a function. "valley" is fastai's default, too.
 
         Returns:
             The rate; with repeats the median of the sweeps' answers, taken of their logarithms. None where fewer
             than half of the sweeps have an answer; `why(rule)` says why.
 
         Raises:
-            ValueError: `rule` is neither a name in `RULES` nor a function, or the function fails.
+            ValueError: `rule` is neither a name in `RULES` nor a function of two arrays. What else the function
+                raises comes through.
         """
         answers = self.answers(rule)
         return _middle(answers) if 2 * len(answers) >= len(self.sweeps) else None
@@ -696,11 +699,11 @@ class _Sweeper:
         return steps if model.run_eagerly else tf.function(steps)
 
     def _start(self, iterator: Any, sweep: int) -> None:
-        """Note what there is before the first sweep; all as it was then before the others, but other dropout."""
+        """Before the first sweep note all values. Before each other one put them back, with other dropout."""
         if self.saved:
             for variable, value in self.saved:
-                # From the number of the sweep, since the one before may have made steps in vain, how many depends
-                # on the time they took. A seed's second number counts its draws.
+                # A seed's second number counts its draws. It is set by the number of the sweep: how many draws the
+                # sweep before has made depends on when its end was noticed, and so on time.
                 if getattr(variable, "path", "").endswith("seed_generator_state"):
                     value = value + np.array([0, sweep * MOST_STEPS % 2**31], value.dtype)
                 variable.assign(value)
@@ -820,17 +823,18 @@ def range_test(
 
     Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
     button ends the test and returns what there is. Not undone: a model and an optimizer without variables have got
-    them, a generator's batches are used up, and a shuffling tf.data.Dataset has moved on to its next order.
+    them, a generator's batches are used up, a shuffling tf.data.Dataset has moved on to its next order, and so has
+    a global generator of Keras or TensorFlow from which a `train_step` of your own draws while it runs eagerly.
 
     Args:
         model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused.
-        x: Whatever `fit` takes: arrays, nested in lists, tuples and dicts as the model wants them, or batches from
-            a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated. Of a generator each
-            sweep takes the next batches; they are kept, up to 100 MB, to repeat them if it ends. One that ends
-            after more than that ends the test ("data ran out").
+        x: What `fit` takes, but a PyTorch DataLoader: arrays, nested in lists, tuples and dicts as the model wants
+            them, or batches from a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated.
+            Of a generator each sweep takes the next batches; they are kept, up to 100 MB, to repeat them if it
+            ends. One that ends after more than that ends the test ("data ran out").
         y: Targets, where `x` are arrays.
         min_lr: The first rate, above 0: so low that the loss hardly moves.
-        max_lr: The last rate, above `min_lr`: so high that training fails. What comes after costs nothing.
+        max_lr: The last rate, above `min_lr`: so high that training fails. The sweep ends soon after it does.
         steps: How many batches a sweep has, from 2. The rules need 16; 100 and more give a curve to look at.
         batch_size: Of arrays; 32 as in `fit`. A good rate depends on it: take the one you will train with.
         sample_weight: Weights of the samples, where `x` are arrays.
@@ -841,9 +845,9 @@ def range_test(
         repeats: How many sweeps start from the same weights, with other batches and dropout, to see how far noise
             moves the answers. A tf.data.Dataset gives other batches only if it shuffles.
         smoothing: The weight of the past in the moving average, from 0 to below 1: 0.9 averages some ten steps.
-        stop_factor: After a tenth of the steps, a sweep ends when the smoothed loss exceeds `stop_factor` times
-            its best, above 1; 4 as in fastai. (Below zero: when it is `stop_factor` − 1 times its size above it.)
-            A sweep always ends when the loss is not finite.
+        stop_factor: Above 1; 4 as in fastai. After a tenth of the steps a sweep ends when the smoothed loss
+            exceeds `stop_factor` times its best. For losses that may lie below zero that means: loss − best >
+            (stop_factor − 1)·|best|. A sweep always ends when the loss is not finite.
         seed: Of the order of arrays and of a PyDataset's batches, which is another one in each pass.
         progress: Whether to show a bar on standard output.
 
@@ -880,7 +884,8 @@ def range_test(
         if not built:  # the weights were drawn with them
             generators = random.getstate(), np.random.get_state()  # noqa: NPY002
         bar = _Bar(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80)
-        with _blamed_on_data(), bar, _Sweeper(model, rates, _swept(model.optimizer, optimizer)) as sweeper:
+        swept = _swept(model.optimizer, optimizer)
+        with _blamed_on_data(), bar, _Sweeper(model, rates, swept) as sweeper:
             for i in range(repeats):
                 sweeps.append(np.full(count, np.nan))
                 stopped.append("interrupted")  # until another reason is known

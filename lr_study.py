@@ -15,8 +15,9 @@ UTF-8, appended when the run has ended and never changed. Its keys:
 
 The **identity** is a checksum of fields of our own (`identity`), not of whatever configuration Keras writes: the
 data, the network with its version, the optimizer's class and arguments with the schedule's, batch size, epochs,
-seed, and whether validation images were held back. An upgrade of Keras or a class that moves to another module
-loses no run; the label does not count.
+seed, whether validation images were held back, and the number of examples where not all were used. Arguments that
+are None or False do not count, nor does the label. So a class that moves to another module loses no run, nor does
+an upgrade of Keras, unless it gives a constructor a new argument that is neither None nor False.
 
 A **torn line**, which a killed process, a full disk or a power cut leaves, is skipped with a warning, and its run
 is trained again. It begins as a line of ours does, or consists of NUL bytes in part; a file with any other
@@ -428,7 +429,7 @@ def train(
         rate, steps = experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch
         rates = lr.learning_rates(rate, steps) if isinstance(rate, lr.Schedule) else None
         model = _ready(experiment, rates)
-        # Validated, as tested, at x, see there.
+        # So that validation, like the test, is made at x; see the class.
         at_x = [lr.ScheduleFreeEvaluation()] if isinstance(model.optimizer, lr.ScheduleFreeAdamW) else []
         history, recorder = keras.callbacks.History(), _Recorder(experiment, rates, len(training[0]))
         options = {"tqdm_class": tqdm, "file": sys.stdout, "disable": not progress}
@@ -478,22 +479,21 @@ def _arguments(kind: type) -> set[str]:
 def described(value: Any) -> Any:
     """An optimizer's or a schedule's Keras configuration in our own words: its class and its arguments.
 
-    All arguments of its own constructor; of those of Keras's optimizer the ones that are not None or False. Where
-    the class lies, what Keras calls it and what Keras may add to its configuration does not count, nor does a
-    digit beyond float32.
+    The arguments of its constructors that are not None or False. Where the class lies, what Keras calls it and
+    what else Keras may write into its configuration does not count, nor does a digit beyond float32.
     """
     if isinstance(value, float):
         return float(f"{value:.7g}")
     if not isinstance(value, dict) or "class_name" not in value:
         return value
     kind = type(keras.saving.deserialize_keras_object(copy.deepcopy(value)))
-    config, general = value["config"], _arguments(keras.optimizers.Optimizer)
+    config = value["config"]
     idle = {"name"} if config.get("use_ema") else {"name", "ema_momentum", "ema_overwrite_frequency"}
     name = value.get("registered_name") or value["class_name"]  # such as "my_package>MySchedule"
     return {"class": name.removeprefix("lr_helpers>")} | {
         name: described(config[name])
         for name in config.keys() & _arguments(kind) - idle
-        if name not in general or (config[name] is not None and config[name] is not False)
+        if config[name] is not None and config[name] is not False
     }
 
 

@@ -1,6 +1,7 @@
 """The modules: what importing them changes (nothing), how long they are, and who imports whom."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,33 +43,35 @@ print("devices:", len(tf.config.list_logical_devices("CPU")))
 """
 
 
-def in_a_fresh_process(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+def fresh_process(code):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_importing_changes_nothing(name):
-    output = in_a_fresh_process(STATE.format(folders=FOLDERS, name=name))
+    output = fresh_process(STATE.format(folders=FOLDERS, name=name)).stdout
     assert output.splitlines()[-2:] == ["changed: []", "devices: 2"]
 
 
 def test_a_change_would_be_seen():
     """The test above can fail: notebooks call `lesson.prepare()`, which changes a lot."""
     code = STATE.format(folders=FOLDERS, name="lesson; lesson.prepare()").split("cpu = ")[0]
-    (changed,) = in_a_fresh_process(code).splitlines()
+    (changed,) = fresh_process(code).stdout.splitlines()
     assert all(f"'{key}'" in changed for key in ("environment", "initialised devices", "Matplotlib")), changed
 
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_notebook_00_need_not_wait_for_tensorflow(name):
     code = f"import sys; sys.path[:0] = {FOLDERS}; import {name}; print(sorted(sys.modules))"
-    assert "tensorflow" not in in_a_fresh_process(code)
+    assert "tensorflow" not in fresh_process(code).stdout
 
 
 def test_prepare_gives_an_operation_one_thread_and_keeps_the_log_off_the_page():
     code = f"import sys; sys.path[:0] = {FOLDERS}; import lesson; lesson.prepare(); import lr_study"
     code += "; print(lr_study._threads())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = fresh_process(code)
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 

@@ -26,6 +26,11 @@ class Computed:
     measured: str
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share as people write it: 5 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
 # The article's functions -------------------------------------------------------------------------------
 
 
@@ -80,8 +85,8 @@ def defaults_are_small() -> Computed:
     name = max(rates, key=lambda kind: (rates[kind], kind))
     return Computed(
         rates[name] <= 0.01,
-        f"of {len(rates)} optimizers {name} has the largest default, {rates[name]:g}; the smallest is "
-        f"{min(rates.values()):g}",
+        f"of the {len(rates)} optimizers of Keras, {name} has the largest default rate, {rates[name]:g}; the "
+        f"smallest is {min(rates.values()):g}",
     )
 
 
@@ -92,7 +97,7 @@ def _default(kind: Callable[[], keras.optimizers.Optimizer]) -> float:
 def baseline_is_sgd_default() -> Computed:
     """The default rate of Keras's SGD: is it the baseline's 0.001?"""
     rate = _default(keras.optimizers.SGD)
-    return Computed(rate == INITIAL, f"SGD's default is {rate:g}; the baseline's {INITIAL:g} is Adam's")
+    return Computed(rate == INITIAL, f"SGD's default is {rate:g}; the baseline's {INITIAL:g} is that of Adam")
 
 
 def adam_default() -> Computed:
@@ -115,15 +120,18 @@ def adam_step_is_half_the_gradient() -> Computed:
     half = all(
         math.isclose(step, gradient / 2, rel_tol=0.01) for step, gradient in zip(steps, gradients, strict=True)
     )
-    text = ", ".join(f"{step:.3f} for {gradient:g}" for step, gradient in zip(steps, gradients, strict=True))
-    return Computed(half, f"the first step by gradient: {text}")
+    text = ", ".join(
+        f"{step:.3f} for a gradient of {gradient:g}" for step, gradient in zip(steps, gradients, strict=True)
+    )
+    return Computed(half, f"at a rate of 0.5 the length of Adam's first step is {text}")
 
 
 def images_are_black_or_white() -> Computed:
     """The values that a pixel of a byte can have after the division by 255: are they two?"""
     values = np.unique(np.arange(256, dtype="float32") / 255)
     return Computed(
-        len(values) == 2, f"{len(values)} greys before and after; the division moves them from 0…255 to 0…1"
+        len(values) == 2,
+        f"a pixel has {len(values)} greys before and after; the division moves them from 0…255 to 0…1",
     )
 
 
@@ -132,19 +140,27 @@ def _descend(curvature: float, rate: float, steps: int) -> float:
     return abs((1 - rate * curvature) ** steps)
 
 
-def steps_on_a_parabola() -> Computed:
-    """Steps of gradient descent on x²/2 until a thousandth of the distance is left: do small rates get there?
+def small_rates_stand_still() -> Computed:
+    """Gradient descent on x²/2 from 1 in float32, as Keras calculates: is there a rate at which nothing moves?
 
-    (1 − rate)**n = 1/1000, so n = ln 1000 / −ln(1 − rate), which is close to 6.9 / rate and finite for any rate.
+    In exact arithmetic a thousandth of the distance is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate:
+    finite for any rate, and beyond every bound as rates shrink.
     """
-    rates = (0.1, 0.01, 0.001, 1e-5, 1e-7)
+    rates = (0.1, 0.001, 1e-7)
     steps = [math.ceil(math.log(1000) / -math.log1p(-rate)) for rate in rates]
     assert all(_descend(1, rate, count) <= 0.001 for rate, count in zip(rates, steps, strict=True))
-    products = [rate * count for rate, count in zip(rates, steps, strict=True)]
+    one = np.float32(1)
+    still = [rate for rate in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9) if one - np.float32(rate) * one == one]
+    text = ", ".join(
+        f"{count:,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
+    )
+    found = (
+        f"from {still[0]:.8f} down a weight of 1 does not move at all" if still else "every rate moves a weight"
+    )
     return Computed(
-        not all(map(math.isfinite, products)),
-        f"steps × rate is {min(products):.1f} to {max(products):.1f} for rates from 0.1 to 1e-7: ten times "
-        "smaller takes ten times longer, and no rate takes for ever",
+        bool(still),
+        f"on a parabola it takes {text} until a thousandth is left: longer in proportion, and in exact arithmetic "
+        f"never for ever; in float32, as Keras calculates, {found}",
     )
 
 
@@ -156,7 +172,7 @@ def critical_rate_of_a_parabola() -> Computed:
         for factor in (0.99, 1.01)
     }
     right = all((distance < 1e-6) == (factor < 1) for (_, factor), distance in ends.items())
-    return Computed(right, "λ of 0.1, 1 and 100: at 0.99·2/λ the distance vanishes, at 1.01·2/λ it explodes")
+    return Computed(right, "for λ of 0.1, 1 and 100 the distance vanishes at 0.99·2/λ, and explodes at 1.01·2/λ")
 
 
 def adam_travel_is_bounded() -> Computed:
@@ -174,7 +190,9 @@ def adam_travel_is_bounded() -> Computed:
         steps = data.steps_per_epoch(32)
         gone = max(np.abs(new - old).max() for new, old in zip(model.get_weights(), before, strict=True))
         worst = max(worst, float(gone) / steps / rate)
-    return Computed(worst <= 1.5, f"digits, 36 steps: the furthest weight went at most {worst:.1f} × steps × rate")
+    return Computed(
+        worst <= 1.5, f"in the 36 steps of an epoch of digits the furthest weight went {worst:.1f} × steps × rate"
+    )
 
 
 # Decay -------------------------------------------------------------------------------------------------
@@ -186,28 +204,51 @@ def linear_reaches_zero() -> Computed:
     moving = falls(rates[rates > 1e-12])
     equal = bool(np.allclose(moving, 0.00001, rtol=1e-6))
     zero = int(np.argmax(rates <= 1e-12))
-    return Computed(equal and zero > 0, f"from {INITIAL:g} by 0.00001 an epoch: 0 after {zero} epochs")
+    return Computed(
+        equal and zero > 0, f"from {INITIAL:g} it falls by 0.00001 an epoch, and is 0 after {zero} epochs"
+    )
 
 
-def linear_reaches_zero_in_25() -> Computed:
-    """The article's linear_decay after its 25 epochs: is it 0?"""
+def linear_stops_short_in_25() -> Computed:
+    """The article's linear_decay after its 25 epochs: is it above 0 still?"""
     last = article_linear(INITIAL, EPOCHS)[-1]
-    return Computed(last == 0, f"{last:.5g} after {EPOCHS} epochs, from {INITIAL:g}")
+    return Computed(last > 0, f"from {INITIAL:g} it has come down to {last:.5g} after {EPOCHS} epochs")
+
+
+def time_decay_hardly_falls() -> Computed:
+    """The article's time_decay after its 25 epochs: is less than a thousandth of the rate gone?"""
+    gone = 1 - article_time(1.0, EPOCHS)[-1]
+    return Computed(
+        gone < 0.001, f"with its decay of 0.0000015, {percent(gone, 3)} of the rate is gone after {EPOCHS} epochs"
+    )
 
 
 def step_drops_halve() -> Computed:
     """The drops of the article's step_decay: is each half of the one before?"""
     rates = sorted(set(article_step(1.0, 75)), reverse=True)
     drops = falls([1.0, *rates] if rates[0] != 1.0 else rates)
-    return Computed(bool(np.allclose(drops[1:] / drops[:-1], 0.5)), f"drops {', '.join(f'{x:g}' for x in drops)}")
+    text = ", ".join(f"{x:g}" for x in drops)
+    return Computed(bool(np.allclose(drops[1:] / drops[:-1], 0.5)), f"from a rate of 1 it drops by {text}")
+
+
+def _drops() -> np.ndarray:
+    """The epochs, counted from 1, that the article's step_decay begins with a lower rate."""
+    return np.flatnonzero(falls(article_step(1.0, 75))) + 2
 
 
 def step_every_15() -> Computed:
-    """The article's step_decay: how many epochs does each step last?"""
-    rates = article_step(1.0, 75)
-    lengths = [rates.count(rate) for rate in sorted(set(rates), reverse=True)][:-1]
+    """The article's step_decay: how many epochs lie between two drops?"""
+    drops = _drops()
+    text = f"it drops at the start of epochs {', '.join(map(str, drops))}: 15 epochs apart"
+    return Computed(set(np.diff(drops)) == {15}, text)
+
+
+def step_first_lasts_14() -> Computed:
+    """The article's step_decay: has the first step 14 epochs, one less than the others?"""
+    first = int(_drops()[0]) - 1
     return Computed(
-        set(lengths) == {15}, f"the steps last {', '.join(map(str, lengths))} epochs: (1 + epoch) // 15"
+        first == 14,
+        f"the first drop comes after {first} epochs, since it divides 1 + epoch by 15 and Keras counts from 0",
     )
 
 
@@ -216,7 +257,7 @@ def step_first_drops() -> Computed:
     ratio = article_step(1.0, 30)[20] / article_step(1.0, 30)[0]
     return Computed(
         0.5 * ratio == 0.025,
-        f"each rate, and each drop, is {ratio:g} of the one before: 0.5, 0.25, 0.125",
+        f"each rate, and each drop, is {ratio:g} of the one before, so 0.5, 0.25, 0.125; 0.025 is a slip",
     )
 
 
@@ -226,7 +267,9 @@ def time_decay_is_steepest_within() -> Computed:
     steepest = int(down.argmax())
     within = 0 < steepest < len(down) - 1
     return Computed(
-        within, f"steepest in epoch {steepest} of {LONG}; a rate that compounds falls like a bell curve"
+        within,
+        f"its fall is steepest in epoch {steepest} of the {LONG} in which it comes down to a hundredth; in the "
+        f"article's {EPOCHS} it is still getting steeper",
     )
 
 
@@ -240,7 +283,7 @@ def time_decay_is_smooth() -> Computed:
     text = ", ".join(f"{name} {value:.2g}" for name, value in rough.items())
     return Computed(
         rough["time"] < 0.01 < min(rough["linear"], rough["step"]),
-        f"largest change of the fall from epoch to epoch, over the largest fall: {text}",
+        f"largest jump of the fall between epochs, as a part of the largest fall (0 is smooth, 1 a break): {text}",
     )
 
 
@@ -254,14 +297,20 @@ def time_decay_starts_slower() -> Computed:
     time, exponential = np.array([INITIAL, *article_time(INITIAL, LONG)]), _exponential(1, LONG)
     done = [float((r[0] - r[LONG // 10]) / (r[0] - r[-1])) for r in (time, exponential)]
     return Computed(
-        done[0] < done[1], f"after a tenth of {LONG} epochs {done[0]:.0%} and {done[1]:.0%} of the fall are done"
+        done[0] < done[1],
+        f"both down to a hundredth in {LONG} epochs: after a tenth of them time decay has done {percent(done[0])} "
+        f"of its fall, exponential decay {percent(done[1])}",
     )
 
 
 def exponential_is_steepest_first() -> Computed:
     """An exponential decay over 25 epochs: is its first fall the largest?"""
     down = falls(_exponential(1, EPOCHS))
-    return Computed(bool(down.argmax() == 0), f"first fall {down[0]:.2g}, last fall {down[-1]:.2g}")
+    return Computed(
+        bool(down.argmax() == 0),
+        f"from {INITIAL:g} to a hundredth in {EPOCHS} epochs, the first epoch takes {down[0]:.5f} off, the last "
+        f"{down[-1]:.6f}",
+    )
 
 
 def exponential_is_smooth() -> Computed:
@@ -269,7 +318,8 @@ def exponential_is_smooth() -> Computed:
     coarse, fine = roughness(_exponential(1, EPOCHS)), roughness(_exponential(100, EPOCHS))
     return Computed(
         fine < coarse / 50,
-        f"change of the fall between neighbours: {coarse:.2g} an epoch apart, {fine:.2g} a hundredth",
+        f"the fall changes by {percent(coarse)} from epoch to epoch, and by {percent(fine, 2)} from one hundredth "
+        "of an epoch to the next: no jump, no kink",
     )
 
 
@@ -278,20 +328,24 @@ def decays_end_smaller() -> Computed:
     plans = studies.schemes(INITIAL, EPOCHS, 8)
     rates = {name: lr.learning_rates(plan, [0, EPOCHS * studies.STEPS - 1]) for name, plan in plans.items()}
     kept = {name: float(last / first) for name, (first, last) in rates.items() if name != "fixed"}
-    text = ", ".join(f"{name} {share:.2g}" for name, share in kept.items())
-    return Computed(all(share < 1 for share in kept.values()), f"last rate over the first: {text}")
+    text = ", ".join(f"{name} {percent(share, 2)}" for name, share in kept.items())
+    return Computed(
+        all(share < 1 for share in kept.values()),
+        f"what is left of the first rate at the end, with our settings: {text}",
+    )
 
 
-def keras_accepts_integer_zero() -> Computed:
-    """Keras's LearningRateScheduler with a function that returns 0, as the article's max(l_lr, 0) does."""
+def keras_refuses_integer_zero() -> Computed:
+    """Keras's LearningRateScheduler with a function that returns 0, as the article's max(l_lr, 0) does at last."""
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0)
     try:
         model.fit(np.zeros((1, 1)), np.zeros((1, 1)), callbacks=[scheduler], verbose=0)
     except ValueError as error:
-        return Computed(False, f"ValueError: {str(error).splitlines()[0].split(', got')[0].split(' Received')[0]}")
-    return Computed(True, "a whole 0 is taken")
+        words = str(error).splitlines()[0].split(", got")[0].split(" Received")[0]
+        return Computed(True, f"Keras {keras.__version__} raises ValueError: {words}")
+    return Computed(False, f"Keras {keras.__version__} takes a whole 0")
 
 
 # Optimizers --------------------------------------------------------------------------------------------
@@ -301,7 +355,7 @@ def sgd_rule() -> Computed:
     """A step of Keras's SGD: is it the rate times the gradient, subtracted?"""
     cases = [(0.1, 3.0), (0.5, -2.0), (0.001, 100.0)]
     right = all(math.isclose(_step(keras.optimizers.SGD(rate), g), -rate * g, rel_tol=1e-6) for rate, g in cases)
-    return Computed(right, "weight − rate × gradient, for three rates and gradients")
+    return Computed(right, "the weight afterwards is weight − rate × gradient, for three rates and gradients")
 
 
 def frequent_against_rare() -> Computed:
@@ -323,7 +377,11 @@ def frequent_against_rare() -> Computed:
         ratios[name] = [float(frequent / rare) for frequent, rare in gone]
     text = ", ".join(f"{name} {last:.2f} (at first {first:.2f})" for name, (first, last) in ratios.items())
     less = all(last < 1 for _, last in ratios.values())
-    return Computed(less, f"way of the frequent weight over that of the rare one: {text}")
+    return Computed(
+        less,
+        "way for each gradient, of a weight with one in every step over one with one in every tenth (below 1: the "
+        f"frequent one is slowed down), after 900 steps: {text}",
+    )
 
 
 def _kept(optimizer: keras.optimizers.Optimizer, gradients: np.ndarray) -> np.ndarray:
@@ -361,7 +419,23 @@ def optimizers_as_published() -> Computed:
         equal[name] = bool(np.abs(_kept(optimizer, gradients) - expected).max() < 1e-3 * np.abs(expected).max())
     equal["AdamW"] = math.isclose(_step_from_one(made.AdamW(0.01, weight_decay=0.1)), 1 - 0.1, rel_tol=1e-3)
     same, other = ([name for name, is_equal in equal.items() if is_equal is wanted] for wanted in (True, False))
-    return Computed(not other, f"as published: {', '.join(same)}; not: {', '.join(other) or 'none'}")
+    return Computed(
+        not other,
+        f"step for step as published: {', '.join(same)}; in some way different: {', '.join(other) or 'none'}",
+    )
+
+
+def adadelta_has_no_rate() -> Computed:
+    """Keras's Adadelta at a rate of 1: does it take the steps of the publication, in which there is no rate?"""
+    gradients = np.random.default_rng(0).normal(size=(40, 3))
+    expected = published.adadelta(gradients)
+    gap = float(np.abs(_kept(keras.optimizers.Adadelta(1.0), gradients) - expected).max() / np.abs(expected).max())
+    rate = _default(keras.optimizers.Adadelta)
+    return Computed(
+        gap < 1e-3,
+        f"as published it has no rate: that is a rate of 1 in Keras, where the steps are the publication's; Keras "
+        f"{keras.__version__} has a default of {rate:g}",
+    )
 
 
 def _step_from_one(optimizer: keras.optimizers.Optimizer) -> float:
@@ -380,14 +454,14 @@ def _quadratic_path(optimizer: keras.optimizers.Optimizer, steps: int) -> np.nda
     return np.array(seen)
 
 
-def keras_schedule_free_uses_beta_1() -> Computed:
-    """Twenty steps of Keras's ScheduleFreeAdamW with a beta_1 of 0.5, 0.9 and 0.98: do the weights differ?"""
+def keras_schedule_free_ignores_beta_1() -> Computed:
+    """Twenty steps of Keras's ScheduleFreeAdamW with a beta_1 of 0.5, 0.9 and 0.98: are the weights the same?"""
     paths = [
         _quadratic_path(keras.optimizers.ScheduleFreeAdamW(0.1, beta_1=beta), 20) for beta in (0.5, 0.9, 0.98)
     ]
     gap = max(float(np.abs(path - paths[0]).max()) for path in paths)
-    words = f"{gap:.2g}" if gap > 1e-6 else "below 1e-6"
-    return Computed(gap > 1e-6, f"largest difference of a weight: {words}")
+    words = f"differ by {gap:.2g}" if gap > 1e-6 else "are the same to within a millionth"
+    return Computed(gap <= 1e-6, f"after 20 steps with a beta_1 of 0.5, 0.9 and 0.98 the weights {words}")
 
 
 def schedule_free_as_published() -> Computed:
@@ -396,14 +470,15 @@ def schedule_free_as_published() -> Computed:
     paper = published.schedule_free(lambda y: np.array([3.0, 0.5]) * y, np.array([1.0, -2.0]), 40, 0.1, 0.9)
     gap = float(np.abs(ours - paper).max())
     return Computed(
-        gap < 1e-4, "largest difference of a weight in 40 steps: " + ("below" if gap < 1e-4 else "above") + " 1e-4"
+        gap < 1e-4,
+        f"in 40 steps the weights differ by {'less' if gap < 1e-4 else 'more'} than a ten-thousandth",
     )
 
 
 # Range test and cycles ---------------------------------------------------------------------------------
 
 
-def logs_have_the_loss_of_the_batch() -> Computed:
+def logs_have_the_mean() -> Computed:
     """What a callback is told after each batch, under the pinned Keras: the batch's loss, or the mean so far?
 
     A model that does not learn (rate 1e-30) sees targets 0, 1, 2, 3, one a batch, and always says 0.
@@ -420,9 +495,9 @@ def logs_have_the_loss_of_the_batch() -> Computed:
         "the mean so far" if np.allclose(told, means) else "the batch's" if np.allclose(told, true) else "neither"
     )
     return Computed(
-        bool(np.allclose(told, true)),
-        f"Keras {keras.__version__}: losses {', '.join(f'{x:g}' for x in true)}, told "
-        f"{', '.join(f'{x:.3g}' for x in told)}: {words}",
+        bool(np.allclose(told, means)) and not np.allclose(told, true),
+        f"four batches with losses of {', '.join(f'{x:g}' for x in true)}: Keras {keras.__version__} tells a "
+        f"callback {', '.join(f'{x:.3g}' for x in told)}, {words}",
     )
 
 
@@ -444,8 +519,8 @@ def cycle_leaves_a_sharp_minimum() -> Computed:
     cycled, fixed = end(cycle), end([0.01] * len(cycle))
     return Computed(
         abs(cycled - 3) < 0.1 and abs(fixed) < 0.1,
-        f"the cycle ends at {cycled:.2f}, by the wide minimum; the fixed rate at {abs(fixed):.2f}, in the sharp "
-        "one: an example, which shows that it can happen",
+        f"in an example, which shows that it can happen: the cycle ends at {cycled:.2f}, in the wide minimum; the "
+        f"fixed rate at {abs(fixed):.2f}, in the sharp one",
     )
 
 
@@ -457,13 +532,15 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         adam_default,
         adam_step_is_half_the_gradient,
         images_are_black_or_white,
-        steps_on_a_parabola,
+        small_rates_stand_still,
         critical_rate_of_a_parabola,
         adam_travel_is_bounded,
         linear_reaches_zero,
-        linear_reaches_zero_in_25,
+        linear_stops_short_in_25,
+        time_decay_hardly_falls,
         step_drops_halve,
         step_every_15,
+        step_first_lasts_14,
         step_first_drops,
         time_decay_is_steepest_within,
         time_decay_is_smooth,
@@ -471,13 +548,14 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         exponential_is_steepest_first,
         exponential_is_smooth,
         decays_end_smaller,
-        keras_accepts_integer_zero,
+        keras_refuses_integer_zero,
         sgd_rule,
         frequent_against_rare,
         optimizers_as_published,
-        keras_schedule_free_uses_beta_1,
+        adadelta_has_no_rate,
+        keras_schedule_free_ignores_beta_1,
         schedule_free_as_published,
-        logs_have_the_loss_of_the_batch,
+        logs_have_the_mean,
         cycle_leaves_a_sharp_minimum,
     )
 }

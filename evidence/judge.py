@@ -39,13 +39,15 @@ def grids_of(study: Recorded, arm: str) -> dict[int, dict[float, Any]]:
     return grids
 
 
-def grid_losses(study: Recorded, arm: str) -> dict[float, float]:
-    """The last validation loss at each rate, the geometric mean of the seeds; failed runs are capped."""
-    by_rate: dict[float, list[float]] = {}
-    for grid in grids_of(study, arm).values():
-        for rate, run in grid.items():
-            by_rate.setdefault(rate, []).append(studies.final(run))
-    return {rate: float(np.exp(np.mean(np.log(losses)))) for rate, losses in by_rate.items()}
+def grid_losses(study: Recorded, arm: str) -> dict[int, dict[float, float]]:
+    """The last validation loss at each rate, by seed; failed runs are capped."""
+    grids = grids_of(study, arm)
+    return {seed: {rate: studies.final(run) for rate, run in grid.items()} for seed, grid in grids.items()}
+
+
+def grid_of(name: str) -> str:
+    """The study that the range tests of a study are held against."""
+    return name.replace("range-test", "rate-grid")
 
 
 def answer(sweep: Swept, rule: str) -> float | None:
@@ -54,17 +56,25 @@ def answer(sweep: Swept, rule: str) -> float | None:
 
 
 def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Sequence[int]) -> Numbers:
-    """A metric of the rate that a rule suggests, or of a fixed rate, "Adam 0.001"."""
+    """A metric of the rates that a rule suggests, or of a fixed rate, "Adam 0.001".
+
+    A rule is held against the grid of each seed by itself, with the median of what its sweeps get there: what the
+    answer is worth is as uncertain as the grids are, and twenty sweeps do not make three grids more. Of yes and no
+    the median is the majority's.
+    """
     label, _, rule = arm.rpartition(" ")
     if arm_of(arm) != arm:
-        rates: dict[int, float | None] = dict.fromkeys(seeds, float(rule))
+        rates: dict[int, float | None] = {0: float(rule)}
     else:
         rates = {run.experiment.seed: answer(run, rule) for run in study.runs if run.label == label}
     if metric.of == "pair":
         pairs = zip(seeds[::2], seeds[1::2], strict=True)
         return {one: metric.compute(rates[one], rates[other]) for one, other in pairs}
     losses = grid_losses(grids, label)
-    return {seed: metric.compute(rates[seed], losses) for seed in seeds}
+    middle = {
+        seed: float(np.median([metric.compute(rate, losses[seed]) for rate in rates.values()])) for seed in seeds
+    }
+    return {seed: number > 0.5 for seed, number in middle.items()} if metric.scale == "yes" else middle
 
 
 def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: Sequence[int]) -> Numbers:
@@ -82,7 +92,7 @@ def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: 
     """
     metric, study = METRICS[statement.metric], library[name]
     if metric.of in ("sweep", "pair"):
-        return _swept(metric, study, library[name.replace("range-test", "rate-grid")], arm, seeds)
+        return _swept(metric, study, library[grid_of(name)], arm, seeds)
     if metric.of == "grid":
         grids = grids_of(study, arm)
         return {seed: metric.compute(grids[seed]) for seed in seeds}
@@ -90,22 +100,24 @@ def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: 
     return {seed: metric.compute(runs[seed]) for seed in seeds}
 
 
-def failures(statement: Statement, arm: str, study: Recorded, seeds: Sequence[int]) -> int:
-    """How many runs of an arm failed; of a range test, how many sweeps gave no rate."""
-    of = METRICS[statement.metric].of
-    if of in ("sweep", "pair"):
+def failures(statement: Statement, arm: str, study: Recorded, seeds: Sequence[int]) -> tuple[int, int]:
+    """How many runs of an arm failed, of how many; of a range test, how many sweeps gave no rate."""
+    if METRICS[statement.metric].of in ("sweep", "pair"):
         label, _, rule = arm.rpartition(" ")
-        sweeps = [run for run in study.runs if run.label == label and run.experiment.seed in seeds]
-        return sum(answer(run, rule) is None for run in sweeps) if arm_of(arm) == arm else 0
-    return sum(failed(run) for run in runs_of(study, arm) if run.experiment.seed in seeds)
+        sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm else []
+        return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
+    runs = [run for run in runs_of(study, arm) if run.experiment.seed in seeds]
+    return sum(map(failed, runs)), len(runs)
 
 
-def seeds_of(statement: Statement, comparison: Sequence[str], study: Recorded) -> list[int]:
+def seeds_of(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> list[int]:
     """The seeds that count: the statement's; of a confirmation, all that its arms share."""
-    if not study.name.startswith("fashion/"):
+    if not name.startswith("fashion/"):
         return list(statement.seeds)
-    label = METRICS[statement.metric].of in ("sweep", "pair")
-    arms = [arm.rpartition(" ")[0] if label else arm for arm in comparison]
+    of, arms = METRICS[statement.metric].of, list(comparison)
+    if of in ("sweep", "pair"):
+        arms = [arm.rpartition(" ")[0] for arm in arms]
+    study = library[grid_of(name) if of == "sweep" else name]
     return sorted(set.intersection(*({run.experiment.seed for run in runs_of(study, arm)} for arm in arms)))
 
 
@@ -127,8 +139,12 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
     Raises:
         ValueError: Where a seed has no number, as a wall has none that lies beyond the grid.
     """
-    scale, study = METRICS[statement.metric].scale, library[name]
-    seeds = seeds_of(statement, comparison, study)
+    metric, study = METRICS[statement.metric], library[name]
+    scale, seeds = metric.scale, seeds_of(statement, comparison, name, library)
+    if metric.of == "grids":  # one yes or no of two arms
+        first, second = (grids_of(study, arm) for arm in comparison)
+        outcomes = [metric.compute(first[seed], second[seed]) for seed in seeds]
+        return _counted(rules.share(outcomes, statement.reference), statement, comparison, study, seeds)
     arms = [numbers(statement, arm, name, library, seeds) for arm in comparison]
     columns = [[arm[seed] for seed in arm] for arm in arms]
     if scale == "yes":
@@ -160,32 +176,101 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
 def _counted(
     made: rules.Effect, statement: Statement, comparison: Sequence[str], study: Recorded, seeds: Sequence[int]
 ) -> rules.Effect:
-    counts = tuple(failures(statement, arm, study, seeds) for arm in comparison)
+    counts = tuple(failures(statement, arm, study, seeds)[0] for arm in comparison)
     return dataclasses.replace(made, failed=counts)
+
+
+# In words ----------------------------------------------------------------------------------------------
+
+
+def plain(number: float, digits: int = 3) -> str:
+    """A number as people write it, without powers of ten: 0.00001, 1,570."""
+    short = float(f"{number:.{digits}g}")
+    return f"{short:,.0f}" if abs(short) >= 1000 else np.format_float_positional(short, trim="-")
 
 
 def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect) -> str:
     """What was measured, as a reader would say it: "test loss: Adam 0.01 is 1.6 (1.5 to 1.8) times Adam 0.001"."""
     metric, ends = METRICS[statement.metric], (made.value, made.low, made.high)
-    arms = " and ".join(comparison)
+    arms, log = [_named(arm) for arm in comparison], metric.scale in ("loss", "log")
+    words = metric.words + (", median of the sweeps" if metric.of == "sweep" else "")
     if made.kind == "share":
-        text = f"{made.counts[0]} of {made.seeds}"
-        return f"{metric.words}: {arms}: {text} ({_span(ends[1:], statement.reference)})"
-    log = metric.scale in ("loss", "log")
-    if len(comparison) == 1:
+        span = " to ".join(exact.percent(end + statement.reference) for end in ends[1:])
+        return f"{words}: {' against '.join(arms)}: {made.counts[0]} of {made.seeds} ({span})"
+    if len(arms) == 1:
         value, *span = (math.exp(x) * statement.reference if log else x + statement.reference for x in ends)
-        return f"{metric.words}: {arms}: {value:.3g} ({_span(span)})"
+        return f"{words}: {arms[0]}: {plain(value)} ({_span(span)})"
     if made.kind == "shares":
-        return f"{metric.words}: {comparison[0]} less {comparison[1]}: {made.value:.2g} ({_span(ends[1:])})"
+        return f"{words}: share of {arms[0]} less that of {arms[1]}: {plain(made.value, 2)} ({_span(ends[1:])})"
     value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
     elsewhere = f", over the same in {statement.minus}" if statement.minus else ""
     if log:
-        return f"{metric.words}: {comparison[0]} is {value:.3g} ({_span(span)}) times {comparison[1]}{elsewhere}"
-    return f"{metric.words}: {comparison[0]} less {comparison[1]}: {value:.3g} ({_span(span)}){elsewhere}"
+        return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}{elsewhere}"
+    return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)}){elsewhere}"
 
 
-def _span(ends: Sequence[float], reference: float = 0.0) -> str:
-    return " to ".join(f"{end + reference:.3g}" for end in ends)
+def _span(ends: Sequence[float]) -> str:
+    return " to ".join(map(plain, ends))
+
+
+def _named(arm: str) -> str:
+    """An arm with its rate written out: Adam 0.00001."""
+    return arm if arm_of(arm) == arm else f"{arm_of(arm)} {plain(float(arm.rpartition(' ')[2]))}"
+
+
+def failures_in_words(
+    statement: Statement, comparison: Sequence[str], study: Recorded, seeds: Sequence[int]
+) -> str:
+    """Which arms had runs that failed, or sweeps without an answer; empty where none, or where this is asked."""
+    if statement.metric in ("failed", "survived"):
+        return ""
+    what = "sweeps without a rate" if METRICS[statement.metric].of in ("sweep", "pair") else "failed runs"
+    counts = {arm: failures(statement, arm, study, seeds) for arm in comparison}
+    said = [f"{_named(arm)} {count} of {total}" for arm, (count, total) in counts.items() if count]
+    return f", {what}: {', '.join(said)}" if said else ""
+
+
+def border(statement: Statement) -> str:
+    """When a measured statement counts as true: "below 0.9 times", "between 0 and 0.02"."""
+    smallest, reference, scale = statement.smallest, statement.reference, METRICS[statement.metric].scale
+    if statement.minus:
+        factor = plain(math.exp(smallest), 2)
+        return f"the two ratios differ by more than a factor of {factor}"
+    if statement.kind == "share":
+        low, high = (f"{exact.percent(reference + sign * smallest)} of them" for sign in (-1, 1))
+    elif scale in ("loss", "log"):
+        times = "" if statement.kind == "level" else " times"
+        middle = reference if statement.kind == "level" else math.exp(statement.offset)
+        low, high = (plain(middle * math.exp(sign * smallest), 3 if not times else 2) for sign in (-1, 1))
+        low, high = (low, f"{high}{times}") if statement.direction == "within" else (low + times, high + times)
+    else:
+        middle = reference if statement.kind == "level" else statement.offset
+        low, high = (plain(round(middle + sign * smallest, 9), 4) for sign in (-1, 1))
+    what = "a difference " if statement.kind in ("paired", "shares") and scale in ("number", "yes") else ""
+    return (
+        what
+        + {
+            "higher": f"above {high}",
+            "lower": f"below {low}",
+            "within": f"between {low} and {high}",
+            "apart": f"below {low} or above {high}",
+        }[statement.direction]
+    )
+
+
+def limits(statement: Statement) -> str:
+    """Of shares, what so few runs cannot show; empty where they can show either."""
+    if statement.kind != "share":
+        return ""
+    count = len(statement.seeds) // (2 if METRICS[statement.metric].of == "pair" else 1)
+    can = rules.possible(statement.direction, statement.smallest, statement.reference, count)
+    if len(can) == 2:
+        return ""
+    said = {
+        rules.HOLDS: "can confirm this, and cannot refute it",
+        rules.FAILS: "can refute this, and cannot confirm it",
+    }
+    return f"{count} runs {said[can.pop()] if can else 'cannot decide this, whatever comes'}"
 
 
 def compared(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> dict[str, Any]:
@@ -197,11 +282,17 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
         return entry | {"verdict": rules.UNDECIDED, "measured": str(error), "p": 1.0}
     claim = statement.direction, statement.smallest
     verdict = rules.verdict(made, *claim)
-    entry |= {"verdict": verdict, "measured": in_words(statement, comparison, made)}
+    words = in_words(statement, comparison, made)
+    words += failures_in_words(
+        statement, comparison, library[name], seeds_of(statement, comparison, name, library)
+    )
+    if verdict == rules.UNDECIDED:
+        more = rules.seeds_to_decide(made, *claim)
+        words += f", about {more} seeds would decide" if more else f", not even {rules.MOST_SEEDS} seeds would"
+        entry["seeds_to_decide"] = more
+    entry |= {"verdict": verdict, "measured": words}
     entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}
     entry |= {"seeds": made.seeds, "failed": list(made.failed), "p": _short(rules.p_value(made, *claim), 2)}
-    if verdict == rules.UNDECIDED:
-        entry["seeds_to_decide"] = rules.seeds_to_decide(made, *claim)
     return entry
 
 
@@ -216,7 +307,7 @@ def lacking(statement: Statement, name: str, library: Library) -> str:
     """What must still be recorded before a statement can be judged; empty where nothing is."""
     names = [name, *([statement.minus] if statement.minus else [])]
     if METRICS[statement.metric].of in ("sweep", "pair"):
-        names.append(name.replace("range-test", "rate-grid"))
+        names.append(grid_of(name))
     return "; ".join(str(library[one]) for one in names if not library[one].complete)
 
 
@@ -290,37 +381,44 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
         elif statement.kind == "not-checkable":
             entry |= {"verdict": NOT_CHECKABLE, "measured": statement.reason}
         else:
+            entry |= {"true if": border(statement), "limits": limits(statement)}
             entry |= measured(statement, statement.study, library)
             if statement.confirm:
                 family[statement.id] = measured(statement, f"fashion/{statement.study}", library)
                 entry["confirmation"] = family[statement.id]
         verdicts[statement.id] = entry
     confirm(family)
-    return {"summary": summary(verdicts, family), "verdicts": dict(sorted(verdicts.items()))}
+    return {"summary": summary(register, verdicts, family), "verdicts": dict(sorted(verdicts.items()))}
 
 
 def _said(holds: bool) -> str:
     return rules.HOLDS if holds else rules.FAILS
 
 
-def summary(verdicts: Mapping[str, Mapping], family: Mapping[str, Mapping]) -> dict[str, Any]:
-    """How many verdicts of each kind, and how many of them chance alone would make wrong at most.
+def summary(
+    register: Sequence[Statement], verdicts: Mapping[str, Mapping], family: Mapping[str, Mapping]
+) -> dict[str, Any]:
+    """How many verdicts of each kind, how many were seen before, and how many chance makes wrong at most.
 
     An interval errs to one side in 2.5 % of the cases, so of so many comparisons at most 2.5 % give a wrong
     verdict, on average; of the confirmation's that are decided at most 5 %, to which false discoveries are held.
     """
 
-    def count(entries: Mapping[str, Mapping]) -> dict[str, int]:
-        said = [entry["verdict"] for entry in entries.values()]
+    def count(entries: Iterable[Mapping]) -> dict[str, int]:
+        said = [entry["verdict"] for entry in entries]
         return {verdict: said.count(verdict) for verdict in sorted(set(said))}
 
+    sure = (rules.HOLDS, rules.FAILS)
     comparisons = sum(len(entry.get("comparisons", ())) for entry in verdicts.values())
-    decided = sum(entry["verdict"] in (rules.HOLDS, rules.FAILS) for entry in family.values())
+    by_runs = [one for one in register if one.study and verdicts[one.id]["verdict"] in sure]
+    decided = sum(entry["verdict"] in sure for entry in family.values())
     return {
-        "statements": count(verdicts),
+        **{whose: count(verdicts[one.id] for one in register if one.whose == whose) for whose in statements.WHOSE},
+        "decided by runs": len(by_runs),
+        "of these seen before": sum(one.seen for one in by_runs),
         "comparisons": comparisons,
         "wrong by chance at most": _short(comparisons * (1 - rules.CONFIDENCE) / 2, 2),
-        "confirmation": count(family),
+        "confirmation": count(family.values()),
         "wrong by chance at most in the confirmation": _short(decided * (1 - rules.CONFIDENCE), 2),
     }
 

@@ -1,7 +1,8 @@
 """What is measured on a run, and on the runs of one seed at several rates.
 
-A metric of a run takes the run; a metric of a grid takes a mapping from rates to the runs of one seed; a metric of
-a sweep takes the rate that a rule of the range test suggests, and the losses of a grid. Epochs are counted from 1.
+A metric of a run takes the run; a metric of a grid takes a mapping from rates to the runs of one seed, one of two
+grids two of them; a metric of a sweep takes the rate that a rule of the range test suggests, and the losses of one
+seed's grid. Epochs are counted from 1.
 What a run has measured besides its history is in `measured`, lists as the probes in probes.py describe them.
 """
 
@@ -24,7 +25,8 @@ class Metric:
     """A number, or a yes or no, of one run or of one seed's grid.
 
     `scale` is "loss" (capped at equal guesses, compared by its logarithm), "log" (compared by its logarithm),
-    "number" or "yes". `of` is what `compute` takes: "run", "grid", "sweep" or "pair". `words` are for the reader.
+    "number" or "yes". `of` is what `compute` takes: "run", "grid", "grids" (two), "sweep" or "pair". `words` are
+    for the reader.
     """
 
     compute: Callable[..., float]
@@ -138,6 +140,17 @@ def _own(losses: Mapping[float, float]) -> float:
     return width(losses, 2 * min(losses.values()))
 
 
+def _ratio(runs: Mapping[float, Any]) -> float:
+    losses = _losses(runs).values()
+    return max(losses) / min(losses)
+
+
+def missed(losses: Mapping[float, float]) -> float:
+    """The share of a grid's rates whose loss is more than 10 % above its lowest: how often a guess would miss."""
+    values = np.array(list(losses.values()))
+    return float(np.mean(values > 1.1 * values.min()))
+
+
 def wall(runs: Mapping[float, Any]) -> float:
     """The largest rate that survives over 2/λ of the start, in the middle of the rung where it ends.
 
@@ -175,26 +188,32 @@ METRICS: dict[str, Metric] = {
         lambda run: _val(run) / _val(run, 20), "log", "last validation loss over that after epoch 20"
     ),
     "oscillation": Metric(
-        lambda run: oscillation(run.history["val_loss"]), "log", "second differences of the validation loss"
+        lambda run: oscillation(run.history["val_loss"]),
+        "log",
+        "bends of the validation loss",
     ),
     "oscillation_of_log": Metric(
-        lambda run: oscillation(np.log(run.history["val_loss"])), "log", "the same of its logarithm"
+        lambda run: oscillation(np.log(run.history["val_loss"])),
+        "log",
+        "bends of the log of the validation loss",
     ),
-    "failed": Metric(failed, "yes", "share of runs that learned nothing"),
-    "survived": Metric(lambda run: not failed(run), "yes", "share of runs that learned something"),
+    "failed": Metric(failed, "yes", "runs that learned nothing"),
+    "survived": Metric(lambda run: not failed(run), "yes", "runs that learned something"),
     "climb": Metric(
         # Cycles of four epochs: the trough is after epoch 4, the next peak after epoch 6.
         lambda run: max(run.history["val_loss"][4:6]) > 1.1 * run.history["val_loss"][3],
         "yes",
-        "share of runs whose validation loss rises by over 10 % on the way back to the peak",
+        "runs whose validation loss rises by over 10 % on the way back to the peak",
     ),
     "return": Metric(
         lambda run: run.history["val_loss"][7] / run.history["val_loss"][3],
         "log",
-        "loss at a trough over the last",
+        "validation loss at the second trough over that at the first",
     ),
     "checkpoint": Metric(
-        lambda run: min(run.history["val_loss"]) / run.history["val_loss"][5], "log", "best epoch over the peak"
+        lambda run: min(run.history["val_loss"]) / run.history["val_loss"][7],
+        "log",
+        "validation loss of the best epoch over that of the last trough",
     ),
     # Per step
     "late_batch_loss": Metric(
@@ -208,15 +227,15 @@ METRICS: dict[str, Metric] = {
     "dead": Metric(
         lambda run: run.measured["dense/dead"][-1],
         "number",
-        "share of units of the dense layer that are 0 for all",
+        "share of units of the dense layer that are 0 for every image",
     ),
     "same_answer": Metric(
-        lambda run: run.measured["spread"][-1] < 0.01, "yes", "share of runs that answer every image alike"
+        lambda run: run.measured["spread"][-1] < 0.01, "yes", "runs that answer every image alike"
     ),
     "bias_turning": Metric(
         lambda run: turning(_late_biases(run)),
         "number",
-        "net way over way gone of the output biases, last 96 steps",
+        "net way over the way gone, output biases, last 96 steps",
     ),
     "bias_step": Metric(
         lambda run: float(np.abs(_late_biases(run)).mean()), "log", "mean step of the output biases, last 96 steps"
@@ -231,26 +250,55 @@ METRICS: dict[str, Metric] = {
         "λ·rate/2, median of the last five measurements",
     ),
     "sharpness_fall": Metric(
-        lambda run: min(run.measured["sharpness"]) / run.measured["sharpness"][0], "log", "lowest λ over the first"
+        lambda run: min(run.measured["sharpness"]) / run.measured["sharpness"][0],
+        "log",
+        "lowest λ over the first",
     ),
     # Of a grid: one seed's runs by rate
     "best_rate": Metric(lambda runs: best_rate(_losses(runs)), "number", "log₁₀ of the best rate", of="grid"),
-    "worst_over_best": Metric(
-        lambda runs: max(_losses(runs).values()) / min(_losses(runs).values()), "log", "worst over best", of="grid"
+    "worst_twice": Metric(
+        lambda runs: _ratio(runs) > 2,
+        "yes",
+        "seeds whose worst rate ends at over twice the best loss",
+        of="grid",
+    ),
+    "missed": Metric(
+        lambda runs: missed(_losses(runs)),
+        "number",
+        "share of the grid's rates that end over 10 % above its best",
+        of="grid",
+    ),
+    "less_impact": Metric(
+        lambda one, other: _ratio(one) < _ratio(other) / 1.1,
+        "yes",
+        "seeds where the worst loss over the best is at least 10 % smaller",
+        of="grids",
     ),
     "width_1": Metric(
-        lambda runs: width(_losses(runs, 1), 0.5), "number", "decades that work, epoch 1", of="grid"
+        lambda runs: width(_losses(runs, 1), 0.5),
+        "number",
+        "decades of rates at a validation loss of 0.5 or less after epoch 1",
+        of="grid",
     ),
     "width_10": Metric(
-        lambda runs: width(_losses(runs, 10), 0.1), "number", "decades that work, epoch 10", of="grid"
+        lambda runs: width(_losses(runs, 10), 0.1),
+        "number",
+        "decades of rates at a validation loss of 0.1 or less after epoch 10",
+        of="grid",
     ),
     "width_own": Metric(
-        lambda runs: _own(_losses(runs)), "number", "decades within twice the own best", of="grid"
+        lambda runs: _own(_losses(runs)), "number", "decades of rates within twice the own best loss", of="grid"
     ),
     "lowest": Metric(lambda runs: min(_losses(runs).values()), "loss", "lowest loss of the grid", of="grid"),
-    "wall_over_critical": Metric(wall, "log", "largest rate that survives over 2/λ at the start", of="grid"),
+    "wall_over_critical": Metric(wall, "log", "largest rate that survives, over 2/λ at the start", of="grid"),
     # Of a sweep, or of two
     "regret": Metric(regret, "log", "loss at the suggested rate over the lowest of the grid", of="sweep"),
+    "regret_twice": Metric(
+        lambda rate, losses: regret(rate, losses) > 2,
+        "yes",
+        "grids on which the suggested rate ends above twice the lowest loss",
+        of="sweep",
+    ),
     "off": Metric(
         lambda rate, losses: math.nan if rate is None else math.log10(rate) - best_rate(losses),
         "number",
@@ -260,7 +308,7 @@ METRICS: dict[str, Metric] = {
     "agrees": Metric(
         lambda rate, other: rate is not None and other is not None and max(rate / other, other / rate) <= 1.5,
         "yes",
-        "share of pairs of sweeps that agree within a factor of 1.5",
+        "pairs of sweeps that agree within a factor of 1.5",
         of="pair",
     ),
 }

@@ -348,6 +348,28 @@ def verdict(effect: Effect, direction: str, smallest: float) -> str:
     return HOLDS if holds else FAILS if fails else UNDECIDED
 
 
+def possible(direction: str, smallest: float, reference: float, seeds: int) -> set[str]:
+    """Which verdicts on a share so many runs can give at all, whatever comes.
+
+    Three runs give none on a border of a half: three of three is 0.29 to 1.
+
+    Args:
+        direction: As for `decided`.
+        smallest: As for `decided`.
+        reference: The share that the statement names.
+        seeds: How many runs.
+
+    Returns:
+        "holds", "does not hold", both, or neither.
+
+    Raises:
+        ValueError: As for `decided`.
+    """
+    low, high = share_interval(np.arange(seeds + 1), seeds)
+    holds, fails = decided(low - reference, high - reference, direction, smallest)
+    return {verdict for verdict, can in ((HOLDS, holds.any()), (FAILS, fails.any())) if can}
+
+
 def all_of(verdicts: Sequence[str]) -> str:
     """The verdict on a claim that several comparisons must all bear out.
 

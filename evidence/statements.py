@@ -112,7 +112,7 @@ def _problems_of(entry: Mapping) -> list[str]:
     ]
     if wrong or "metric" not in entry:
         return wrong
-    arms = 2 if kind in ("paired", "shares") else 1
+    arms = 2 if kind in ("paired", "shares") or METRICS[entry["metric"]].of == "grids" else 1
     if not entry["arms"] or any(len(comparison) != arms for comparison in entry["arms"]):
         wrong.append(f"arms must have {arms} in each comparison, got {entry['arms']!r}")
     if len(set(entry["seeds"])) != len(entry["seeds"]) or len(entry["seeds"]) < 2:
@@ -167,10 +167,15 @@ def problems(statement: Statement, planned: Mapping[str, Collection[tuple[str, i
             continue
         # A confirmation has its own seeds, all of which count.
         seeds = None if study.startswith("fashion/") and study != statement.minus else statement.seeds
+        of = METRICS[statement.metric].of
         for arm in {arm for comparison in statement.arms for arm in comparison}:
             found = {seed for label, seed in planned[study] if arm in (label, arm_of(label))}
-            if METRICS[statement.metric].of in ("sweep", "pair"):  # a rule, or a rate, stands at the end
-                found = {seed for label, seed in planned[study] if arm.rpartition(" ")[0] == label}
+            if of in ("sweep", "pair"):  # a rule, or a rate, stands at the end
+                swept = arm.rpartition(" ")[0]
+                found = {seed for label, seed in planned[study] if label == swept}
+                if of == "sweep" and found:  # the seeds are those of the grids that it is held against
+                    grid = planned.get(study.replace("range-test", "rate-grid"), ())
+                    found = {seed for label, seed in grid if arm_of(label) == swept}
             missing = sorted(set(seeds or ()) - found)
             if not found or missing:
                 what = f"seeds {', '.join(map(str, missing))} of " if found else ""

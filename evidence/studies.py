@@ -692,9 +692,9 @@ def fashion_plateau(runs: Sequence[Run] = ()) -> list[Measured]:
 
 
 def fashion_cycles(runs: Sequence[Run] = ()) -> list[Experiment]:
-    """The bounds and rates of MNIST, eight seeds. New: 2 × 8 × 8 = 128."""
+    """The bounds and rates of MNIST, ten seeds: eight cannot show that fewer than one in three climb. New: 160."""
     arms = {"triangular 0.048 to 0.385": _triangle(0.048, 0.385), "fixed 0.216": SGD(0.216)}
-    return each(arms, FRESH[:8], 8, **FASHION)
+    return each(arms, FRESH, 8, **FASHION)
 
 
 def fashion_edge(runs: Sequence[Run] = ()) -> list[Measured]:

@@ -113,11 +113,16 @@ _EVIDENCE = Path(__file__).resolve().parent.parent / "evidence"
 
 
 @functools.cache
+def _verdicts() -> dict[str, Any]:
+    """The file of verdicts."""
+    return json.loads((_EVIDENCE / "verdicts.json").read_text(encoding="utf-8"))
+
+
+@functools.cache
 def _judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Each statement of the evidence with what came out, by its id."""
     statements = tomllib.loads((_EVIDENCE / "statements.toml").read_text(encoding="utf-8"))["statement"]
-    verdicts = json.loads((_EVIDENCE / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
-    return {statement["id"]: (statement, verdicts[statement["id"]]) for statement in statements}
+    return {statement["id"]: (statement, _verdicts()["verdicts"][statement["id"]]) for statement in statements}
 
 
 class Verdict:
@@ -130,9 +135,16 @@ class Verdict:
 
     @property
     def measured(self) -> str:
-        """What the verdict rests on, in words."""
-        comparisons = [comparison["measured"] for comparison in self.judged.get("comparisons", ())]
-        return "; ".join(comparisons) or self.judged.get("measured") or self.judged.get("missing", "")
+        """What the verdict rests on, in words; of several comparisons each with its own verdict."""
+        comparisons = self.judged.get("comparisons", ())
+        if len(comparisons) > 1:
+            words = [
+                one["measured"].partition(": ") for one in comparisons
+            ]  # what is measured is the same for all
+            said = [f"{one['verdict']}: {word[2]}" for one, word in zip(comparisons, words, strict=True)]
+            return f"{words[0][0]}: " + "; ".join(said)
+        only = comparisons[0]["measured"] if comparisons else self.judged.get("measured")
+        return only or self.judged.get("missing", "")
 
     def _parts(self) -> tuple[str, str, str]:
         """The article's words or nothing, the question, and the verdict with its mark."""
@@ -182,16 +194,31 @@ def _of(section: str) -> list[str]:
     return [name for name, (statement, _) in _judged().items() if statement.get("section", "Ours") == section]
 
 
-def counts() -> dict[str, int]:
-    """How many statements have which verdict."""
-    verdicts = [judged["verdict"] for _, judged in _judged().values()]
-    return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+def counts() -> str:
+    """How many statements have which verdict, how much of that was seen before, and how much chance may do."""
+    summary = _verdicts()["summary"]
+
+    def listed(verdicts: Mapping[str, int]) -> str:
+        total = sum(verdicts.values())
+        return f"{total} statements: " + ", ".join(f"{name} {count}" for name, count in verdicts.items())
+
+    return "\n".join(
+        (
+            f"the article, {listed(summary['article'])}",
+            f"ours, {listed(summary['ours'])}",
+            f"decided by runs so far: {summary['decided by runs']}, of which we had seen "
+            f"{summary['of these seen before']} before they were registered",
+            f"comparisons so far: {summary['comparisons']}, of whose verdicts chance makes about "
+            f"{summary['wrong by chance at most']:g} wrong at most",
+            f"the confirmation on Fashion-MNIST, {listed(summary['confirmation'])}",
+        )
+    )
 
 
 class StatementTable:
-    """The statements of a section: words, question, what was measured, verdict, where it is taught."""
+    """The statements of a section: id, words and question, when it counts as true, runs, result, lesson."""
 
-    HEADS = ("statement", "question", "measured", "verdict", "taught in")
+    HEADS = ("id", "statement", "counts as true if", "runs", "measured", "verdict", "taught in")
 
     def __init__(self, section: str) -> None:
         self.section, self.verdicts = section, [Verdict(name) for name in _of(section)]
@@ -199,8 +226,15 @@ class StatementTable:
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for line in self.verdicts:
             quote, question, judged = line._parts()
-            reason = line.statement.get("reason", "")
-            yield quote or "ours", question, line.measured or reason, judged, line.statement["lesson"]
+            statement, found = line.statement, line.judged
+            if "confirmation" in found:
+                judged += f"; on Fashion-MNIST: {found['confirmation']['verdict']}"
+            how = {"exact": "computed", "source": "read", "not-checkable": "–"}.get(statement["kind"])
+            border = how or "; ".join(filter(None, (found["true if"], found["limits"])))
+            seeds = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}
+            runs = ", ".join(sorted(seeds)) or ("–" if how else f"{len(statement['seeds'])} planned")
+            said = f"“{quote}” {question}" if quote else question
+            yield statement["id"], said, border, runs, line.measured, judged, statement["lesson"]
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(row) for row in self._rows())
@@ -209,9 +243,9 @@ class StatementTable:
         left = 'style="text-align:left"'
         heads = "".join(f'<th scope="col" {left}>{head}</th>' for head in self.HEADS)
         body = ""
-        for *cells, judged, taught in self._rows():
-            texts = [*map(html.escape, cells), f"<strong>{html.escape(judged)}</strong>", taught]
-            body += "<tr>" + "".join(f"<td {left}>{text}</td>" for text in texts) + "</tr>"
+        for name, *cells, judged, taught in self._rows():
+            texts = [f"<code>{name}</code>", *map(html.escape, cells), f"<strong>{html.escape(judged)}</strong>"]
+            body += "<tr>" + "".join(f"<td {left}>{text}</td>" for text in [*texts, taught]) + "</tr>"
         caption = f"<caption>{html.escape(self.section)}: {len(self.verdicts)} statements</caption>"
         return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -222,6 +256,14 @@ def _margin(statement: Mapping[str, Any], value: float) -> float:
     if direction in ("higher", "lower"):
         return (value if direction == "higher" else -value) - smallest
     return smallest - abs(value) if direction == "within" else abs(value) - smallest
+
+
+def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
+    """The name of a row: the statement, the arm where it has several, and the runs behind it."""
+    name = statement["id"] + (f", {comparison['arms'][0]}" if len(statement["arms"]) > 1 else "")
+    inside = ", inside" if statement["direction"] == "within" else ""
+    failed = f", {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
+    return f"{name}{inside} ({comparison['seeds']}{failed})"
 
 
 def forest(section: str) -> Figure | None:
@@ -240,16 +282,16 @@ def forest(section: str) -> Figure | None:
         ValueError: there is no such section.
     """
     rows = [
-        (name, statement, comparison)
-        for name in _of(section)
-        for statement, judged in [_judged()[name]]
+        (statement, comparison)
+        for statement, judged in map(_judged().get, _of(section))
         for comparison in judged.get("comparisons", ())
+        if "value" in comparison
     ]
     if not rows:
         return None
     figure, ax = plt.subplots(figsize=(7, 1.3 + 0.3 * len(rows)), layout="constrained")
     looks = {"holds": STYLES[0], "does not hold": STYLES[1], "undecided": STYLES[4]}
-    for row, (_, statement, comparison) in enumerate(rows):
+    for row, (statement, comparison) in enumerate(rows):
         low, high = comparison["low"], comparison["high"]
         ends = [_margin(statement, end) for end in (low, high)]
         if statement["direction"] in ("within", "apart") and low < 0 < high:
@@ -259,17 +301,12 @@ def forest(section: str) -> Figure | None:
         ax.plot([min(ends) / scale, max(ends) / scale], [row, row], linewidth=2, **look)
         ax.plot(middle / scale, row, "o", color=look["color"])
     ax.axvline(0, color="0.4", linewidth=1)
-    several = {name for name, statement, _ in rows if len(statement["arms"]) > 1}
-    labels = [
-        f"{name}{': ' + comparison['arms'][0] if name in several else ''} ({comparison['seeds']})"
-        for name, _, comparison in rows
-    ]
-    ax.set_yticks(range(len(rows)), labels, fontsize=9)
+    ax.set_yticks(range(len(rows)), [_label(*row) for row in rows], fontsize=9)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set(xlim=(-1.1, 1.1), xticks=[-0.55, 0, 0.55])
-    ax.set_xticklabels(["the claim fails", "border", "the claim holds"])
-    found = [comparison["verdict"] for _, _, comparison in rows]
+    ax.set_xticklabels(["does not hold", "border", "holds"])
+    found = [comparison["verdict"] for _, comparison in rows]
     hold, fail = found.count("holds"), found.count("does not hold")
-    title = f"Of {len(rows)} comparisons {hold} hold, {fail} do not, {len(rows) - hold - fail} are undecided"
+    title = f"Comparisons: {hold} hold, {fail} do not, {len(rows) - hold - fail} undecided"
     figure.suptitle(title, fontsize=11)
     return figure

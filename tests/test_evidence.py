@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import sys
 from types import SimpleNamespace
@@ -62,7 +63,15 @@ def test_every_statement_has_a_verdict(register, verdicts):
     assert list(verdicts["verdicts"]) == sorted(statement.id for statement in register)
     said = {entry["verdict"] for entry in verdicts["verdicts"].values()}
     assert said <= {rules.HOLDS, rules.FAILS, rules.UNDECIDED, judge.NOT_RECORDED, judge.NOT_CHECKABLE}
-    assert sum(verdicts["summary"]["statements"].values()) == len(register)
+    for whose in statements.WHOSE:
+        assert sum(verdicts["summary"][whose].values()) == sum(one.whose == whose for one in register)
+
+
+def test_what_was_measured_is_written_without_powers_of_ten(verdicts):
+    text = judge.as_text(verdicts)
+    said = re.findall(r'"measured": "(.*)"', text)
+    assert len(said) > 50
+    assert [words for words in said if re.search(r"\d(\.\d+)?e[+-]?\d", words)] == []
 
 
 def test_every_exact_statement_is_computed(register, verdicts):
@@ -81,6 +90,71 @@ def test_a_clear_difference_holds():
     assert (entry["verdict"], one["seeds"], one["failed"]) == (rules.HOLDS, 3, [0, 0])
     assert one["value"] == pytest.approx(math.log(2), abs=1e-4)
     assert one["measured"] == "test loss: a is 2 (2 to 2) times b"
+
+
+def test_failed_runs_are_named():
+    runs = [made_up("a 0.0001", seed, 2.3) for seed in (1, 2, 3)] + RUNS[3:]
+    (one,) = judge.measured(claim(arms=(("a 0.0001", "b"),)), "s", {"s": study("s", runs)})["comparisons"]
+    assert one["measured"].endswith("times b, failed runs: a 0.0001 3 of 3")
+
+
+def test_a_yes_or_no_of_two_grids_is_a_share_of_seeds():
+    runs = [made_up(f"a {rate}", seed, loss) for rate, loss in ((0.1, 1.0), (1, 2.0)) for seed in (1, 2, 3)]
+    runs += [made_up(f"b {rate}", seed, loss) for rate, loss in ((0.1, 0.5), (1, 2.0)) for seed in (1, 2, 3)]
+    share = claim(kind="share", metric="less_impact", reference=0.25, smallest=0.0)
+    entry = judge.measured(share, "s", {"s": study("s", runs)})
+    assert entry["verdict"] == rules.HOLDS
+    assert entry["comparisons"][0]["measured"].endswith("10 % smaller: a against b: 3 of 3 (29 % to 100 %)")
+
+
+def test_a_rule_is_held_against_each_grid_by_itself():
+    # Five sweeps, of which the middle one says 0.1; two grids, which have 0.2 and 0.4 there and 0.1 at their best.
+    class Test:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def suggest(self, rule):
+            return self.rate
+
+    sweeps = [
+        SimpleNamespace(label="SGD", experiment=SimpleNamespace(seed=seed), test=Test(rate))
+        for seed, rate in enumerate((0.01, 0.1, 0.1, 0.1, None))
+    ]
+    runs = [
+        made_up(f"SGD {rate}", seed, loss)
+        for seed, losses in enumerate((((0.01, 0.1), (0.1, 0.2)), ((0.01, 0.1), (0.1, 0.4))))
+        for rate, loss in losses
+    ]
+    library = {"range-test": study("range-test", sweeps), "rate-grid": study("rate-grid", runs)}
+    regret = claim(kind="level", metric="regret", arms=(("SGD valley",),), reference=1.0, seeds=(0, 1))
+    numbers = judge.numbers(regret, "SGD valley", "range-test", library, (0, 1))
+    assert numbers == {0: pytest.approx(2), 1: pytest.approx(4)}
+    (one,) = judge.measured(regret, "range-test", library)["comparisons"]
+    assert (one["seeds"], one["failed"]) == (2, [1])
+    assert ", sweeps without a rate: SGD valley 1 of 5" in one["measured"]
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({}, "above 1.1 times"),
+        ({"offset": 0.6931, "direction": "within", "smallest": 0.26}, "between 1.5 and 2.6 times"),
+        ({"metric": "best_rate", "smallest": 0.25}, "a difference above 0.25"),
+        ({"minus": "t", "direction": "apart"}, "the two ratios differ by more than a factor of 1.1"),
+        (
+            {"kind": "level", "metric": "test_loss_plain", "reference": 2.3, "direction": "within"},
+            "between 2.2 and 2.4",
+        ),
+        ({"kind": "share", "metric": "failed", "reference": 0.25, "smallest": 0.0}, "above 25 % of them"),
+    ],
+)
+def test_the_border_in_words(changes, words):
+    assert judge.border(claim(**changes)) == words
+
+
+def test_numbers_are_written_out():
+    written = [judge.plain(number) for number in (1570.0, 0.00001234, 2.0, 0.0, -0.25)]
+    assert written == ["1,570", "0.0000123", "2", "0", "-0.25"]
 
 
 def test_an_incomplete_study_gets_no_verdict():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evidence import metrics, rules, simulation, statements, store, studies
+from evidence import judge, metrics, rules, simulation, statements, store, studies
 
 STUDIES = 1000
 # Bounds are stated before the simulation is run: a rate that is p in truth is seen above this in one of a thousand
@@ -224,6 +224,20 @@ def test_false_discoveries_are_those_of_scipy():
     assert rules.false_discoveries([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.04, 0.04])
 
 
+@pytest.mark.parametrize(
+    "direction, reference, seeds, can",
+    [
+        ("higher", 0.25, 3, {"holds"}),  # three of three is 0.29 to 1
+        ("higher", 0.9, 3, {"does not hold"}),
+        ("higher", 0.5, 3, set()),
+        ("lower", 0.2, 10, {"does not hold"}),  # none of ten is 0 to 0.31
+        ("lower", 0.33, 10, {"holds", "does not hold"}),
+    ],
+)
+def test_what_so_many_runs_can_show(direction, reference, seeds, can):
+    assert rules.possible(direction, 0.0, reference, seeds) == can
+
+
 def test_number_of_seeds_that_would_decide():
     random = np.random.default_rng(1)
     pilot = rules.Effect(0.2, -0.05, 0.45, 3, spread=0.1)  # one spread from the border
@@ -316,6 +330,14 @@ def test_every_statement_finds_its_runs(register, planned):
 def test_no_seed_of_a_search_counts(register):
     for statement in register:
         assert not set(studies.SEARCHED.get(statement.study, ())) & set(statement.seeds), statement.id
+
+
+def test_what_too_few_runs_cannot_show_is_said(register):
+    # Of shares either verdict is possible, or the entry says which is not. Recorded studies cannot be lengthened.
+    for statement in register:
+        if judge.limits(statement):
+            assert "cannot" in statement.why, statement.id
+            assert statement.study in ("decay-grid", "rate-grid", "range-test"), statement.id
 
 
 def test_at_most_twenty_statements_are_confirmed(register):
@@ -438,6 +460,10 @@ def test_regret_between_and_beyond_the_rates_of_the_grid():
     assert metrics.regret(math.sqrt(0.001), losses) == pytest.approx(2)
     assert metrics.regret(1e-5, losses) == pytest.approx(4)
     assert metrics.regret(None, losses) == metrics.regret(1.0, losses) == pytest.approx(10 * math.log(10))
+
+
+def test_a_guess_misses_where_the_loss_is_over_10_percent_above_the_lowest():
+    assert metrics.missed({0.01: 2.0, 0.1: 1.0, 1.0: 1.05, 10.0: 1.2}) == 0.5
 
 
 def test_wall_lies_between_the_last_that_survives_and_the_first_that_fails():

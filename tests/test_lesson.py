@@ -30,7 +30,42 @@ def test_a_statement_that_is_not_registered_is_named():
 
 def test_every_statement_has_a_verdict_line():
     for name in lesson._judged():
-        assert lesson.verdict(name).measured or lesson.verdict(name).judged["verdict"] == "not checkable", name
+        assert lesson.verdict(name).measured, name
+
+
+def test_several_comparisons_are_told_with_their_verdicts():
+    line = lesson.verdict("high-start-converges")
+    assert line.measured.startswith("runs that learned something: does not hold: linear 1: 0 of 3")
+    assert "; undecided: step 1: 1 of 3" in line.measured
+
+
+def test_the_table_says_when_a_statement_counts_as_true():
+    rows = {row[0]: row for section in lesson.sections() for row in lesson.StatementTable(section)._rows()}
+    assert len(rows) == len(lesson._judged())
+    _, said, border, runs, _, judged, taught = rows["high-start-converges"]
+    assert said.startswith("“ensure that your model still converges” From 1")
+    assert border == "above 90 % of them; 3 runs can refute this, and cannot confirm it"
+    assert (runs, judged, taught) == ("3", "does not hold (seen before it was registered)", "02")
+    assert rows["baseline-training-loss"][2] == "between 0 and 0.02"
+    assert rows["adam-default"][2:4] == ("computed", "–")
+    assert "on Fashion-MNIST: " in rows["adadelta-needs-no-rate"][5]
+    assert all(row[4] for row in rows.values())
+
+
+def test_counts_say_what_was_seen_and_what_chance_may_do():
+    lines = lesson.counts().splitlines()
+    assert [line.split(",")[0] for line in lines[:2]] == ["the article", "ours"]
+    assert "before they were registered" in lines[2] and "wrong at most" in lines[3]
+    assert lines[4].startswith("the confirmation on Fashion-MNIST, ")
+
+
+def test_a_forest_has_a_row_for_each_comparison():
+    figure = lesson.forest("Setting the Default Learning Rate in advance")
+    (ax,) = figure.axes
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[0] == "high-start-converges, linear 1 (3, 3 failed)"
+    assert len(labels) == 8
+    plt.close(figure)
 
 
 def test_spread_shows_median_and_range():

@@ -16,11 +16,11 @@ EIGHT = {
     "baseline-is-sgd-default": "The baseline's rate is the default of Keras's SGD",
     "sgd-really-large-fails": "A really large rate, 0.5, fails with SGD, too",
     "half-of-the-gradient": "With Adam at 0.5, half of the gradient is used",
-    "step-every-15": "The article's step decay drops every 15 epochs",
+    "ours-step-first-after-14": "The first step of the article's step decay lasts 14 epochs",
+    "large-start-is-necessary": "With a decay, a large initial rate ends lower than a small one",
     "adadelta-needs-no-rate": "With Adadelta you need no rate: Keras's default does as well as 1",
-    "finder-plots-the-loss": "The published finder still plots each batch's loss",
-    "ours-keras-schedule-free": "In Keras's schedule-free AdamW on TensorFlow, `beta_1` has an effect",
-    "decay-reduces-impact": "With a decay the initial rate matters less than a fixed rate does",
+    "ours-finder-today": "Under today's Keras the published finder is told the mean of the losses so far",
+    "ours-keras-schedule-free": "In Keras's schedule-free AdamW on TensorFlow, `beta_1` has no effect",
 }
 
 

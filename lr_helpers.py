@@ -537,6 +537,11 @@ class WarmupStableDecay(_Configured):
     First step: initial_lr. Peak: steps warmup to warmup + stable. Step warmup + stable + decay and all after it:
     final_lr; the last executed step of such a run is one step above.
 
+    A run that has ended can be made longer from a checkpoint of before its decay: load it, set the loaded model's
+    `optimizer.learning_rate` to the same schedule with a larger `stable`, and `fit` the rest. On the same batches
+    it ends with the weights of a run that was planned so long, but that dropout draws other masks: Keras's files
+    lack its seeds. (A model that has trained, and is not loaded, goes on with the schedule compiled into it.)
+
     Args:
         peak_lr: the rate of the level part.
         warmup: steps on the way up; may be 0.
@@ -608,14 +613,54 @@ class InverseDecay(_Configured):
         return self.initial_lr * (1 + self.gamma * tf.cast(step, tf.float32)) ** -self.power
 
 
-def _as_schedule(name: str, schedule: Any, kinds: Any = Schedule) -> Any:
-    """A schedule of these kinds, made again where Keras hands over its serialized form."""
+def _as_schedule(name: str, schedule: Any, such: str, kinds: Any = Schedule) -> Any:
+    """A schedule of these kinds, `such` in words, made again where Keras hands over its serialized form."""
     if isinstance(schedule, dict) and "class_name" in schedule:
         schedule = keras.saving.deserialize_keras_object(schedule)
     if not isinstance(schedule, kinds):
-        such = "a CyclicalLearningRate or a OneCycle" if kinds is not Schedule else "a schedule, not a number"
         raise TypeError(f"{name} must be {such}, got {schedule!r}")
     return schedule
+
+
+def _share(step: Any, steps: int) -> Any:
+    """A warm-up: from 0 at step 0 in a straight line to exactly 1 at step `steps` and after it, float32."""
+    return tf.where(step < steps, tf.cast(step, tf.float32) / max(steps, 1), 1.0)
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class Warmup(_Configured):
+    """Any schedule, or a plain rate, after a linear warm-up: Goyal and others (2017), arXiv:1706.02677, 2.2.
+
+    The rate of step s is then(0)·s / steps before step `steps`, and then(s − steps) from there on: `then` starts
+    at its own step 0 when the warm-up is over, so a decay that is planned for n steps ends at step steps + n.
+    (Goyal and others begin at one worker's rate, here it is 0.)
+
+    First step: 0, as with `WarmupStableDecay` and with the warm-up of Keras's `CosineDecay`; that batch only fills
+    the optimizer's averages. Last step of the warm-up, steps − 1: one step below then(0). Step `steps`: then(0),
+    the peak where `then` only falls. Last: that of `then`, `steps` later.
+
+    For a rate that `ReduceLROnPlateau` lowers afterwards there are `WarmupSGD`, `WarmupAdam` and `WarmupAdamW`.
+
+    Args:
+        then: a schedule of Keras's or of this file, or a number.
+        steps: length of the warm-up; may be 0.
+
+    Raises:
+        ValueError: `then` is a number that is not positive and finite, or `steps` is negative.
+        TypeError: `then` is neither a schedule nor a number, or `steps` is not a whole one.
+    """
+
+    def __init__(self, then: Schedule | float, steps: int) -> None:
+        then = _as_schedule("then", then, "a schedule or a number", Schedule | numbers.Real)
+        self.then = then if isinstance(then, Schedule) else check_rate("then", then)
+        self.steps = check_count("steps", steps, least=0)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, float32."""
+        step = tf.cast(step, tf.int64)
+        since = tf.maximum(step - self.steps, 0)  # 0 during the warm-up
+        rate = self.then(since) if isinstance(self.then, Schedule) else self.then
+        return tf.cast(rate, tf.float32) * _share(step, self.steps)
 
 
 @keras.saving.register_keras_serializable(package="lr_helpers")
@@ -635,7 +680,9 @@ class InverseMomentum(_Configured):
     """
 
     def __init__(self, schedule: CyclicalLearningRate | OneCycle, low: float = 0.85, high: float = 0.95) -> None:
-        self.schedule = _as_schedule("schedule", schedule, CyclicalLearningRate | OneCycle)
+        self.schedule = _as_schedule(
+            "schedule", schedule, "a CyclicalLearningRate or a OneCycle", CyclicalLearningRate | OneCycle
+        )
         self.low, self.high = check_rate("low", low, zero=True), check_rate("high", high)
         if not self.low < self.high < 1:
             raise ValueError(f"low must be below high, and high below 1, got {low} and {high}")
@@ -663,7 +710,7 @@ class ScheduledSGD(keras.optimizers.SGD):
 
     def __init__(self, learning_rate: Any = 0.01, *, momentum: Schedule, **arguments: Any) -> None:
         super().__init__(learning_rate, momentum=0.9, **arguments)  # Keras wants to see a number
-        self.momentum = _as_schedule("momentum", momentum)
+        self.momentum = _as_schedule("momentum", momentum, "a schedule, not a number")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """SGD's own, without its question whether momentum is zero, which a graph could not answer."""
@@ -693,7 +740,7 @@ class ScheduledAdam(keras.optimizers.Adam):
 
     def __init__(self, learning_rate: Any = 0.001, *, beta_1: Schedule, **arguments: Any) -> None:
         super().__init__(learning_rate, **arguments)
-        self._schedule = _as_schedule("beta_1", beta_1)
+        self._schedule = _as_schedule("beta_1", beta_1, "a schedule, not a number")
 
     @property
     def beta_1(self) -> Any:
@@ -707,6 +754,103 @@ class ScheduledAdam(keras.optimizers.Adam):
     def get_config(self) -> dict[str, Any]:
         """Adam's, with the schedule."""
         return super().get_config() | {"beta_1": self._schedule}
+
+
+class _WarmedUpRate:
+    """The rate of an optimizer that warms up: Keras calls it for the rate, and its `assign` when the rate is set.
+
+    Keras calls it without the step, and never says which optimizer it belongs to. So the optimizer brings itself.
+    """
+
+    def __init__(self, optimizer: WarmupOptimizer, peak: keras.Variable) -> None:
+        self.optimizer, self.peak = optimizer, peak
+
+    def share(self) -> Any:
+        """How much of the peak the next step gets, in the peak's type."""
+        share = _share(keras.ops.convert_to_tensor(self.optimizer.iterations), self.optimizer.warmup_steps)
+        return keras.ops.cast(share, self.peak.dtype)
+
+    def __call__(self) -> Any:
+        """The rate of the next step."""
+        return self.peak * self.share()
+
+    def assign(self, value: Any) -> None:
+        """Let the next step have this rate, by moving the peak. At step 0, whose share is 0: the peak."""
+        share = self.share()
+        self.peak.assign(keras.ops.cast(value, self.peak.dtype) / tf.where(share > 0, share, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing: the optimizer's own configuration has it all."""
+        return {}
+
+
+class WarmupOptimizer:
+    """Gives an optimizer a linear warm-up that Keras's own `ReduceLROnPlateau` can follow, in the same `fit`.
+
+    `WarmupSGD`, `WarmupAdam` and `WarmupAdamW` are ready. For another optimizer put this class first, and register
+    the new one, so that a saved model is found again:
+
+        @keras.saving.register_keras_serializable()
+        class WarmupLion(lr.WarmupOptimizer, keras.optimizers.Lion):
+            pass
+
+    Update s, counted from 0, has the rate learning_rate·s / warmup_steps, and from update `warmup_steps` on
+    `learning_rate`, the peak, until somebody sets it lower. First step: 0. These are the rates of
+    `Warmup(learning_rate, warmup_steps)`, but a schedule's rate cannot be set. The compiled step computes them, so
+    they are right with any `steps_per_execution`; a callback that warms up batch by batch would stand still there.
+
+    `optimizer.learning_rate` is the rate of the next step, also during the warm-up, and setting it means the same:
+    a rate that is set halfway up moves the peak to twice as much. So a callback that fires during the warm-up
+    multiplies the rest of the line and the peak by its factor, as it would later. At step 0, whose rate is 0
+    whatever the peak, what is set is the peak. Do not set a schedule: it takes the place of rate and warm-up, and
+    a model that is saved with it does not load.
+
+    Peak and step are the optimizer's variables: `model.save`, `save_weights` and `BackupAndRestore` keep them.
+    Keras's callback forgets its patience when `fit` ends, as ever. It counts the epochs of the warm-up, too.
+
+    Args:
+        arguments: as for the optimizer; its `learning_rate`, a number, is the peak.
+        warmup_steps: updates of the weights until the peak; may be 0.
+        named: as for the optimizer.
+
+    Raises:
+        ValueError: `warmup_steps` is negative.
+        TypeError: `learning_rate` is a schedule, which warms up with `Warmup`; or `warmup_steps` is not a whole
+            number.
+    """
+
+    def __init__(self, *arguments: Any, warmup_steps: int, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
+        peak = self.learning_rate  # Keras's own variable, where the rate is a number
+        if not isinstance(peak, keras.Variable):
+            raise TypeError(
+                f"learning_rate must be a number, got {self._learning_rate!r}; a schedule warms up with Warmup"
+            )
+        self.learning_rate = self._warmed_up = _WarmedUpRate(self, peak)
+        self._peak = peak  # Keras let go of it in the line above, and now keeps it again
+
+    def get_config(self) -> dict[str, Any]:
+        """The optimizer's, with the warm-up; the rate in it is the present peak."""
+        config = super().get_config() | {"warmup_steps": self.warmup_steps}
+        if self._learning_rate is self._warmed_up:
+            config["learning_rate"] = float(self._peak.numpy())
+        return config
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class WarmupSGD(WarmupOptimizer, keras.optimizers.SGD):
+    """Keras's SGD after a warm-up; see `WarmupOptimizer`."""
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class WarmupAdam(WarmupOptimizer, keras.optimizers.Adam):
+    """Keras's Adam after a warm-up; see `WarmupOptimizer`."""
+
+
+@keras.saving.register_keras_serializable(package="lr_helpers")
+class WarmupAdamW(WarmupOptimizer, keras.optimizers.AdamW):
+    """Keras's AdamW after a warm-up; see `WarmupOptimizer`."""
 
 
 @keras.saving.register_keras_serializable(package="lr_helpers")

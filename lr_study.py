@@ -84,8 +84,9 @@ def _optimizer_config(optimizer: Any) -> dict[str, Any]:
             "own, also of a schedule, needs @keras.saving.register_keras_serializable() above it and get_config"
         ) from error
     name, arguments = config["class_name"], config["config"]
-    if "learning_rate" not in arguments:  # LossScaleOptimizer, MultiOptimizer
-        raise ValueError(f"optimizer must have a learning rate of its own, got {name}: give the one inside it")
+    # LossScaleOptimizer, MultiOptimizer; and WarmupSGD, whose rate of each step is in no schedule
+    if "learning_rate" not in arguments or "warmup_steps" in arguments:
+        raise ValueError(f"optimizer must have its own learning rate, got {name}: give the plain one, or Warmup")
     if not isinstance(arguments["learning_rate"], dict):
         check_rate("learning_rate of the optimizer", arguments["learning_rate"])
     arguments["name"] = name.lower()  # Keras counts: the second Adam is "adam_1"

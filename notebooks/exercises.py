@@ -39,6 +39,99 @@ def check_critical_rate(answer: Any) -> None:
     _verdict(False, "Take the second derivative along x and along y. 2 divided by the larger one is the limit.")
 
 
+def check_four_runs(answer: Any) -> None:
+    """Notebook 00: which of four loss curves ran at which share of the critical rate?"""
+    truth = {"A": 0.98, "B": 0.01, "C": 1.02, "D": 0.3}
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, "Replace each None by 0.01, 0.3, 0.98 or 1.02.")
+    if not all(map(_is_number, answer.values())) or set(answer.values()) != set(truth.values()):
+        return _verdict(False, f"Use each of 0.01, 0.3, 0.98 and 1.02 once. You gave {list(answer.values())}.")
+    if answer["C"] != 1.02:
+        return _verdict(False, "Above the critical rate every step ends higher. Only one curve rises.")
+    if answer["D"] != 0.3:
+        return _verdict(False, "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: three steps, and little is left. Which curve?")
+    if answer != truth:
+        why = "A and B: the loss is multiplied by (1 − 2 · share)² in each step. That is 0.96² at 0.98, and 0.98² at"
+        return _verdict(False, f"{why} 0.01. Which of the two falls faster?")
+    _verdict(True, "Near the critical rate and far below it a run is slow; the curves alone hardly tell which it is.")
+
+
+def check_plan(answer: Any) -> None:
+    """Notebook 00: a rate for each step, to end a noisy bowl of 300 steps below what any fixed rate can reach."""
+    steps, runs = 300, 1000
+
+    def final(rates: Sequence[float]) -> float:
+        rng, w = np.random.default_rng(7), np.full(runs, 3.0)
+        for rate in rates:
+            w = w - rate * (w + rng.normal(size=runs))
+        return float(np.mean(w**2) / 2)
+
+    if not callable(answer):
+        return _verdict(False, f"The answer is a function that takes the step. You gave {answer!r}.")
+    try:
+        rates = [answer(step) for step in range(steps)]
+    except Exception as error:  # the learner's own function can raise anything
+        return _verdict(False, f"Your function raised {type(error).__name__}: {error}")
+    if rates[0] is None:
+        return _verdict(False, "Return a rate: large at step 0, smaller and smaller afterwards.")
+    for step, rate in enumerate(rates):
+        if not _is_number(rate) or rate < 0:
+            return _verdict(False, f"A rate is a finite number, not below 0. At step {step} yours is {rate!r}.")
+    best, yours = min(final([rate] * steps) for rate in np.geomspace(0.005, 0.1, 30)), final(rates)
+    if yours < best:
+        return _verdict(True, f"It ends at {yours:.4f}. The best fixed rate ends at {best:.4f}.")
+    ended = f"It ends at {yours:.3g}, the best fixed rate at {best:.4f}."
+    if len(set(rates)) == 1:
+        why = "That is a fixed rate: the same at every step."
+    elif max(rates) >= 2:
+        why = "It goes above 2/λ = 2, where every step leads away from the bottom."
+    elif rates[-1] > rates[0]:
+        why = "It grows. Speed is needed at the beginning, quiet at the end."
+    elif sum(rates) < 5:
+        why = f"It shrinks too early: all rates together are {sum(rates):.2g}, not enough to get to the bottom."
+    else:
+        why = "It is still large at the end, and so is its floor. Let it shrink further: try 1/step."
+    _verdict(False, f"{why} {ended}")
+
+
+def check_flat_lines(answer: Any) -> None:
+    """Notebook 01: which of three runs at the loss of equal guesses had which fault?"""
+    truth = {"A": "too small", "B": "too large", "C": "broke later"}
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys A, B and C. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, 'Replace each None by "too small", "too large" or "broke later".')
+    if unknown := [value for value in answer.values() if value not in truth.values()]:
+        return _verdict(False, f'Say "too small", "too large" or "broke later". You gave {unknown[0]!r}.')
+    hints = {
+        "A": "A: in its first epoch its mean loss was that of equal guesses. Has it moved at all?",
+        "B": "B: a mean loss of 870 is far above not knowing anything. Who is so sure of wrong answers?",
+        "C": "C: a mean of 1.9 is below 2.30. It had learned something before it lost it.",
+    }
+    for name, hint in hints.items():
+        if answer[name] != truth[name]:
+            return _verdict(False, hint)
+    _verdict(True, "The end is the same, the first epoch is not. C wants a smaller rate, or a look at the batch it broke on.")
+
+
+def check_sgd_rate(rate: Any, losses: Sequence[float] | None) -> None:
+    """Notebook 01: a rate with which SGD ends at a validation loss below 0.5, and the losses it gave."""
+    if rate is None:
+        return _verdict(False, "Replace None by a rate. Adam liked 0.001 to 0.01; for SGD the rate is a factor.")
+    if not _is_number(rate) or rate <= 0:
+        return _verdict(False, f"A learning rate is a finite number above 0. You gave {rate!r}.")
+    last = losses[-1] if losses else math.nan
+    if last < 0.5:
+        return _verdict(True, f"{rate:g} ends at {last:.2f}. At Adam's 0.001 SGD has hardly begun.")
+    if not math.isfinite(last) or last > 2.2 and rate >= 0.2:
+        return _verdict(False, f"{rate:g} ends at {last:.2f}: beyond the wall. Go down by a factor of three.")
+    if last > 2.2:
+        return _verdict(False, f"{rate:g} ends at {last:.2f}: it has not begun. Go up by powers of ten.")
+    return _verdict(False, f"{rate:g} ends at {last:.2f}. It learns, but slowly: go up by a factor of three.")
+
+
 def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
     """Notebook 01: how far can an Adam weight go in `steps` steps at a fixed `rate`, roughly?"""
     if answer is None:
@@ -171,6 +264,87 @@ def check_step_decay(answer: Any, initial: float, drop: float, every: int) -> No
         wanted = initial * drop ** (epoch // every)
         if not math.isclose(rate, wanted, rel_tol=1e-6):
             return _verdict(False, f"In epoch {epoch} the rate should be {wanted:g}, not {rate:g}.")
+
+
+def check_drop_time(answer: Any, losses: Sequence[float], settled: int) -> None:
+    """Notebook 02: the epoch after which to lower the rate, from a noisy curve that is flat from `settled` on."""
+    if answer is None:
+        return _verdict(False, "Replace None by an epoch. From where on does the curve no longer get lower?")
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(losses):
+        return _verdict(False, f"The answer is an epoch, a whole number from 1 to {len(losses)}. You gave {answer!r}.")
+    before = np.mean(losses[max(answer - 4, 0) : answer])
+    if answer < settled - 2:
+        later = np.mean(losses[settled : settled + 4])
+        why = f"Too early: around epoch {answer} the loss is {before:.2f}, and at this rate it still gets to {later:.2f}."
+        return _verdict(False, why + " A lower rate would make the rest of the way slow.")
+    if answer <= settled:
+        return _verdict(False, "Nearly: one bad epoch is no plateau. Wait for a few that are no better than before.")
+    if answer > settled + 8:
+        return _verdict(False, f"Safe, but late: nothing has improved for {answer - settled} epochs. They were wasted.")
+    _verdict(True, "The mean of the last few epochs no longer falls. One epoch more or less does not matter.")
+
+
+def check_four_schedules(answer: Any) -> None:
+    """Notebook 02: which of four loss curves belongs to which schedule?"""
+    truth = {"A": "step", "B": "fixed, small", "C": "linear to 0", "D": "fixed, large"}
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, f"Replace each None by one of: {', '.join(sorted(truth.values()))}.")
+    if set(map(str, answer.values())) != set(truth.values()):
+        return _verdict(False, f"Use each of {', '.join(sorted(truth.values()))} once.")
+    hints = {
+        "D": "One curve falls at once and then stands still, high above the others. Whose floor is that?",
+        "B": "One curve is late from the beginning. Which schedule never has a large rate?",
+        "A": "One curve has cliffs. Where the loss falls in a step or two, the rate did.",
+    }
+    for name, hint in hints.items():
+        if answer[name] != truth[name]:
+            return _verdict(False, hint)
+    _verdict(True, "Floors, cliffs and late starts tell schedules apart.")
+
+
+def check_schedule(answer: Any) -> None:
+    """Notebook 02: a schedule class that keeps its rate for half of the run and then goes straight to 0."""
+    initial, steps = 0.2, 100
+    if not isinstance(answer, type):
+        return _verdict(False, f"The answer is the class itself, not {answer!r}.")
+
+    def rates(schedule: Any) -> list[float]:
+        return [float(schedule(step)) for step in (0, 49, 50, 75, 100)]
+
+    try:
+        made = answer(initial, steps)
+        first = made(0)
+        if first is None:
+            return _verdict(False, "Let __call__ return a rate. The step comes in, and counts from 0.")
+        found = rates(made)
+        config = made.get_config()
+        if not isinstance(config, dict):
+            return _verdict(False, "get_config returns the arguments of __init__ as a dict, so that Keras can save it.")
+        again = rates(answer(**config))
+    except Exception as error:  # the learner's own class can raise anything
+        return _verdict(False, f"Your class raised {type(error).__name__}: {error}")
+    if not all(map(math.isfinite, found)):
+        return _verdict(False, f"A rate must be a finite number. At steps 0, 49, 50, 75 and 100 yours are {found}.")
+    if again != found:
+        return _verdict(False, f"Built again from get_config, it gives {again} instead of {found}. Is an argument missing?")
+    wrong = (
+        (0, initial, "Step 0 is the first: it trains at the initial rate."),
+        (1, initial, "Step 49 of 100 is still in the first half: the rate has not begun to fall."),
+        (3, initial / 2, "Step 75 of 100 is halfway down: half of the initial rate."),
+        (4, 0.0, "At the end the rate is 0, and never below it."),
+    )
+    for place, wanted, why in wrong:
+        if not math.isclose(found[place], wanted, abs_tol=1e-6):
+            return _verdict(False, f"{why} Yours is {found[place]:.4g}.")
+    try:
+        first_after_reset = float(made(0))
+    except Exception as error:
+        return _verdict(False, f"Your class raised {type(error).__name__}: {error}")
+    if first_after_reset != found[0]:
+        return _verdict(False, "Asked again for step 0, it gives another rate. It remembers something.")
+    _verdict(True, "Right at its first, middle and last step, and it survives being saved.")
 
 
 def check_ties(answer: Any, table: Mapping[str, Sequence[float]]) -> None:

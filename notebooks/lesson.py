@@ -8,19 +8,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import html
+import io
 import json
 import os
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
+import PIL.Image
+from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,6 +34,12 @@ _CYCLE = plt.cycler(color=_COLORS) + plt.cycler(linestyle=_LINES)
 STYLES = list(_CYCLE)
 
 
+def figures() -> None:
+    """Give this process's figures the series' colours and line styles, and type that can be read on a phone."""
+    plt.rcParams.update({"axes.prop_cycle": _CYCLE, "font.size": 11, "axes.titlesize": 11, "legend.fontsize": 10})
+    plt.rcParams.update({"figure.figsize": (5, 3.4), "figure.constrained_layout.use": True})
+
+
 def prepare() -> None:
     """Start TensorFlow as the notebooks need it. Call it before anything else imports TensorFlow.
 
@@ -39,7 +47,7 @@ def prepare() -> None:
       its last digits: with one thread the numbers are the same on any number of cores.
     - What TensorFlow logs at its start is kept off the page. To silence it by switching oneDNN off, as is often
       advised, would halve the speed of training.
-    - Figures of this process take the series' colours and line styles.
+    - Figures are set up as by `figures`.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with _native_stderr_hidden():
@@ -47,7 +55,7 @@ def prepare() -> None:
 
         tf.zeros(1)  # the first operation logs, too
     tf.get_logger().setLevel("ERROR")  # comparing optimizers, it would warn of "excessive retracing" each time
-    plt.rcParams["axes.prop_cycle"] = _CYCLE
+    figures()
 
 
 @contextlib.contextmanager
@@ -73,6 +81,31 @@ def show(figure: Figure | Axes, alt: str) -> None:
     figure = figure.figure if isinstance(figure, Axes) else figure
     display(figure, metadata={"image/png": {"alt": alt}})
     plt.close(figure)
+
+
+def animate(figure: Figure, draw: Callable[[int], None], frames: int, alt: str) -> None:
+    """Show a figure that moves, twice, at 16 frames a second, and close it.
+
+    An animated PNG moves wherever a picture is shown, without a kernel and without a script. Where nothing can
+    move, in print for one, the last frame is shown. 64 colours keep it small.
+
+    Args:
+        figure: what `draw` changes.
+        draw: takes the number of a frame.
+        frames: how many; 40 play for five seconds in all.
+        alt: what a screen reader says.
+    """
+    pictures = []
+    for frame in range(frames):
+        draw(frame)
+        figure.canvas.draw()
+        pictures.append(PIL.Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
+    plt.close(figure)
+    colors = pictures[-1].quantize(64)
+    still, *moving = [p.quantize(palette=colors, dither=PIL.Image.Dither.NONE) for p in (pictures[-1], *pictures)]
+    file = io.BytesIO()
+    still.save(file, "PNG", save_all=True, default_image=True, append_images=moving, duration=62, loop=2)
+    display(Image(file.getvalue(), metadata={"alt": alt}))
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

@@ -320,7 +320,11 @@ class Unregistered(lr.Schedule):
         ({"validate": 1}, "validate must be True or False, got 1"),
         (
             {"optimizer": keras.optimizers.LossScaleOptimizer(SGD(0.1))},
-            "optimizer must have a learning rate of its own, got LossScaleOptimizer: give the one inside it",
+            "optimizer must have its own learning rate, got LossScaleOptimizer: give the plain one",
+        ),
+        (
+            {"optimizer": lr.WarmupSGD(0.1, warmup_steps=5)},
+            "optimizer must have its own learning rate, got WarmupSGD: give the plain one, or Warmup",
         ),
         (
             {"optimizer": {"module": None, "class_name": "Gone", "config": {}, "registered_name": "gone>Gone"}},

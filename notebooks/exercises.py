@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,29 +19,37 @@ def _is_number(answer: Any) -> bool:
 
 
 def check_critical_rate(answer: Any) -> None:
-    """Notebook 00: the critical rate of gradient descent on the loss 3 x² + 10 y²."""
+    """Notebook 00: the critical rate of gradient descent on the loss 3 x² + 8 y²."""
     if answer is None:
         return _verdict(False, "Replace None by a number: 2 divided by which curvature?")
     if not _is_number(answer):
         return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
     reasons = {
-        2 / 10: "The curvature is the second derivative: of 10 y² it is 20, not 10.",
+        2 / 8: "The curvature is the second derivative: of 8 y² it is 16, not 8.",
         2 / 6: "That is the limit along x, the flat direction. The steepest direction decides.",
         2 / 3: "The steepest direction decides, and the curvature is the second derivative, not the factor.",
-        1 / 20: "That is the fastest rate along y. The critical one is twice as large.",
-        2 / 26: "Curvatures do not add up: each direction has its own limit, the lowest of them counts.",
+        1 / 16: "That is the fastest rate along y. The critical one is twice as large.",
+        2 / 22: "Curvatures do not add up: each direction has its own limit, the lowest of them counts.",
     }
     for value, why in reasons.items():
         if math.isclose(answer, value, rel_tol=0.02):
             return _verdict(False, why)
-    if math.isclose(answer, 2 / 20, rel_tol=0.02):
-        return _verdict(True, "Along y the curvature is 20, the largest, and 2/20 is 0.1.")
+    if math.isclose(answer, 2 / 16, rel_tol=0.02):
+        return _verdict(True, "Along y the curvature is 16, the largest, and 2/16 is 0.125.")
     _verdict(False, "Take the second derivative along x and along y. 2 divided by the larger one is the limit.")
 
 
+_FOUR_RUNS = {"A": 0.98, "B": 0.01, "C": 1.02, "D": 0.3}  # shares of the critical rate
+
+
+def four_runs() -> dict[str, np.ndarray]:
+    """Notebook 00: the losses of 30 steps in a bowl, from 1, at four rates."""
+    return {name: (1 - 2 * share) ** (2 * np.arange(31)) for name, share in _FOUR_RUNS.items()}
+
+
 def check_four_runs(answer: Any) -> None:
-    """Notebook 00: which of four loss curves ran at which share of the critical rate?"""
-    truth = {"A": 0.98, "B": 0.01, "C": 1.02, "D": 0.3}
+    """Notebook 00: which of the `four_runs` ran at which share of the critical rate?"""
+    truth = _FOUR_RUNS
     if not isinstance(answer, Mapping) or set(answer) != set(truth):
         return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
     if any(value is None for value in answer.values()):
@@ -51,11 +59,14 @@ def check_four_runs(answer: Any) -> None:
     if answer["C"] != 1.02:
         return _verdict(False, "Above the critical rate every step ends higher. Only one curve rises.")
     if answer["D"] != 0.3:
-        return _verdict(False, "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: three steps, and little is left. Which curve?")
+        return _verdict(False, "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: little is left after three steps.")
     if answer != truth:
-        why = "A and B: the loss is multiplied by (1 − 2 · share)² in each step. That is 0.96² at 0.98, and 0.98² at"
+        why = "A and B: each step multiplies the loss by (1 − 2 · share)². That is 0.96² at 0.98, and 0.98² at"
         return _verdict(False, f"{why} 0.01. Which of the two falls faster?")
-    _verdict(True, "Near the critical rate and far below it a run is slow; the curves alone hardly tell which it is.")
+    _verdict(
+        True,
+        "Slow far below the critical rate, slow again just below it: look which way it turns.",
+    )
 
 
 def check_plan(answer: Any) -> None:
@@ -75,7 +86,7 @@ def check_plan(answer: Any) -> None:
     except Exception as error:  # the learner's own function can raise anything
         return _verdict(False, f"Your function raised {type(error).__name__}: {error}")
     if rates[0] is None:
-        return _verdict(False, "Return a rate: large at step 0, smaller and smaller afterwards.")
+        return _verdict(False, "Return a rate. How quickly should it shrink, compared with 1/step?")
     for step, rate in enumerate(rates):
         if not _is_number(rate) or rate < 0:
             return _verdict(False, f"A rate is a finite number, not below 0. At step {step} yours is {rate!r}.")
@@ -92,7 +103,7 @@ def check_plan(answer: Any) -> None:
     elif sum(rates) < 5:
         why = f"It shrinks too early: all rates together are {sum(rates):.2g}, not enough to get to the bottom."
     else:
-        why = "It is still large at the end, and so is its floor. Let it shrink further: try 1/step."
+        why = "It is still too large at the end, and so is its floor. Let it shrink like 1/step, and begin larger."
     _verdict(False, f"{why} {ended}")
 
 
@@ -113,7 +124,10 @@ def check_flat_lines(answer: Any) -> None:
     for name, hint in hints.items():
         if answer[name] != truth[name]:
             return _verdict(False, hint)
-    _verdict(True, "The end is the same, the first epoch is not. C wants a smaller rate, or a look at the batch it broke on.")
+    _verdict(
+        True,
+        "The end is the same, the first epoch is not. C wants a somewhat smaller rate.",
+    )
 
 
 def check_sgd_rate(rate: Any, losses: Sequence[float] | None) -> None:
@@ -125,7 +139,7 @@ def check_sgd_rate(rate: Any, losses: Sequence[float] | None) -> None:
     last = losses[-1] if losses else math.nan
     if last < 0.5:
         return _verdict(True, f"{rate:g} ends at {last:.2f}. At Adam's 0.001 SGD has hardly begun.")
-    if not math.isfinite(last) or last > 2.2 and rate >= 0.2:
+    if not math.isfinite(last) or (last > 2.2 and rate >= 0.2):
         return _verdict(False, f"{rate:g} ends at {last:.2f}: beyond the wall. Go down by a factor of three.")
     if last > 2.2:
         return _verdict(False, f"{rate:g} ends at {last:.2f}: it has not begun. Go up by powers of ten.")
@@ -147,30 +161,165 @@ def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
     return _verdict(False, f"{hint}: with Adam the size of the gradient cancels, each step is about {rate:g}.")
 
 
-def check_workable_width(answer: Any, losses: Mapping[float, float], limit: float) -> None:
-    """Notebook 03: how many decades, at least, from the lowest to the highest rate that works?"""
-    if answer is None:
-        return _verdict(False, "Replace None by a number: which rates stay at or below the limit?")
-    if not _is_number(answer):
-        return _verdict(False, f"The answer is one finite number of decades. You gave {answer!r}.")
-    rates = sorted(losses)
-    works = [rate for rate in rates if losses[rate] <= limit]
-    beyond = [rate for rate in rates if not works[0] <= rate <= works[-1]]
-    outer = max(r for r in beyond if r < works[0]), min(r for r in beyond if r > works[-1])
-    if math.isclose(answer, math.log10(works[-1] / works[0]), abs_tol=0.05):
-        return _verdict(True, f"{works[0]:g} is the lowest rate that works, {works[-1]:g} the highest.")
+def check_rescaled_rates(answer: Any) -> None:
+    """Notebook 03: which rates suit four optimizers when the loss, and so every gradient, is 100 times larger?"""
+    before = {"SGD": 0.1, "momentum": 0.05, "Adam": 0.001, "Adadelta": 1.0}
+    truth = before | {"SGD": 0.001, "momentum": 0.0005}
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys {', '.join(truth)}. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, "Replace each None by a rate. Whose step grows when its gradients do?")
+    for name, rate in answer.items():
+        if not _is_number(rate) or rate <= 0:
+            return _verdict(False, f"A learning rate is a finite number above 0. For {name} you gave {rate!r}.")
+
+    def near(name: str, rate: float) -> bool:
+        return math.isclose(answer[name], rate, rel_tol=0.05)
+
+    if all(near(name, rate) for name, rate in truth.items()):
+        why = "SGD and momentum add gradients up: a hundredth. Adam and Adadelta divide them by their own size."
+        return _verdict(True, why)
+    if all(near(name, rate) for name, rate in before.items()):
+        return _verdict(
+            False, "Nothing changed: then SGD's steps are a hundred times as long. Which rules divide?"
+        )
+    for name in ("SGD", "momentum"):
+        if near(name, before[name]):
+            also = " A sum of gradients grows like each of them." if name == "momentum" else ""
+            return _verdict(
+                False, f"{name}: it does not divide, so its steps are now a hundred times as long.{also}"
+            )
+        if near(name, 100 * before[name]):
+            return _verdict(False, f"{name}: the wrong way. The gradients have grown, so the rate has to shrink.")
+        if near(name, before[name] / 10):
+            return _verdict(
+                False, f"{name}: a tenth is for a rule with a root. Its step is in proportion to the gradient."
+            )
+        if not near(name, truth[name]):
+            why = f"{name}: rate times gradient should stay what it was. The gradient is 100 times as large."
+            return _verdict(False, why)
+    for name in ("Adam", "Adadelta"):
+        if near(name, before[name] / 100):
+            why = (
+                f"{name}: it divides by the size of its gradients. The factor stands above and below, and cancels."
+            )
+            return _verdict(False, why)
+        if not near(name, truth[name]):
+            return _verdict(False, f"{name}: how does its step change when all gradients grow alike?")
+
+
+def check_step_curves(answer: Any) -> None:
+    """Notebook 03: which of four curves of step lengths is whose, for a gradient that changes sign?"""
+    truth = {"A": "Adam", "B": "RMSprop", "C": "Adagrad", "D": "momentum"}
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, f"Replace each None by one of {', '.join(sorted(truth.values()))}.")
+    values = list(answer.values())
+    if not all(isinstance(value, str) for value in values) or set(values) != set(truth.values()):
+        names = ", ".join(sorted(truth.values()))
+        return _verdict(False, f"Use each of {names} once. You gave {values}.")
+    if answer == truth:
+        why = "The two with momentum wiggle, since opposite gradients cancel; Adam's are the shorter ones."
+        return _verdict(True, why)
+    wiggly = {answer["A"], answer["D"]}
+    if wiggly == {"Adam", "momentum"}:
+        if answer["A"] != "Adam":
+            why = (
+                "A and D: both add up 1 − 0.9 + 0.81 − …, about a half. Which one takes a "
+                "tenth of that, as a mean?"
+            )
+            return _verdict(False, why)
+        why = (
+            "B and C: neither wiggles, since squares have no sign. Whose sum grows for ever, and whose stays at 1?"
+        )
+        return _verdict(False, why)
+    if "RMSprop" in wiggly:
+        return _verdict(False, "RMSprop sees squares only. A sign that changes cannot make its steps wiggle.")
+    if answer["C"] == "momentum" or answer["B"] == "momentum":
+        return _verdict(
+            False, "Momentum adds gradients with their signs: odd and even steps differ. Which curves wiggle?"
+        )
+    return _verdict(False, "Which rules keep a mean or a sum of the gradients themselves? Their curves wiggle.")
+
+
+def check_uncorrected_adam(rule: Any, longest: Any) -> None:
+    """Notebook 03: Adam without its bias correction, and its longest step while the gradient is always 1."""
+    beta_1, beta_2, epsilon = 0.9, 0.999, 1e-7
+
+    def adam(gradients: np.ndarray, corrected: tuple[bool, bool]) -> float:
+        age = np.arange(len(gradients))[::-1]
+        mean, square = 0.1 * beta_1**age @ gradients, 0.001 * beta_2**age @ gradients**2
+        mean /= 1 - beta_1 ** len(age) if corrected[0] else 1
+        square /= 1 - beta_2 ** len(age) if corrected[1] else 1
+        return float(mean / (np.sqrt(square) + epsilon))
+
+    if not callable(rule):
+        return _verdict(False, f"The first argument is your function of the gradients. You gave {rule!r}.")
+    some = [np.ones(1), np.ones(12), np.array([1.0, -0.5, 2.0, 0.3, 1.0])]
+    try:
+        steps = [rule(gradients.copy()) for gradients in some]
+    except Exception as error:  # the learner's own function can raise anything
+        return _verdict(False, f"Your function raised {type(error).__name__}: {error}")
+    if steps[0] is None:
+        return _verdict(False, "Let your function return a step: begin with a copy of adam.")
+    for step in steps:
+        if not _is_number(step):
+            return _verdict(
+                False, f"For the gradients of one weight a step is one finite number. You returned {step!r}."
+            )
+
+    def like(*corrected: bool, sign: int = 1) -> bool:
+        return np.allclose(steps, [sign * adam(gradients, corrected) for gradients in some], rtol=1e-3)
+
+    if like(True, True):
+        return _verdict(False, "That is Adam, correction and all. Take out the divisors 1 − 0.9ⁿ and 1 − 0.999ⁿ.")
+    if like(False, True):
+        return _verdict(
+            False, "The mean is no longer corrected, the mean square still is: its divisor is 1 − 0.999ⁿ."
+        )
+    if like(True, False):
+        return _verdict(
+            False, "The mean square is no longer corrected, the mean still is: its divisor is 1 − 0.9ⁿ."
+        )
+    if like(False, False, sign=-1):
+        return _verdict(False, "The rules of this notebook leave the minus sign to the one who takes the step.")
+    if not like(False, False):
+        return _verdict(
+            False, f"For a first gradient of 1 yours gives {steps[0]:.4g}. Change nothing but the two divisors."
+        )
+    lengths = [adam(np.ones(n), (False, False)) for n in range(1, 401)]
+    best = max(lengths)
+    if longest is None:
+        return _verdict(
+            False, "Your rule is right. Now try it on np.ones(n) for n from 1 to 100: what is the longest step?"
+        )
+    if not _is_number(longest):
+        return _verdict(
+            False, f"The longest step is one finite number, in units of the rate. You gave {longest!r}."
+        )
+    if math.isclose(longest, best, rel_tol=0.02):
+        why = (
+            f"Six and a half rates at step {lengths.index(best) + 1}, where Adam's own step "
+            "is one rate: a run that"
+        )
+        return _verdict(True, f"{why} is safe at a rate with the correction may break without it.")
     wrong = {
-        len(works): "That counts the rates that work. Between that many points there is one gap fewer.",
-        works[-1] / works[0]: "That is the ratio of the rates. A decade is a factor of ten: take log10 of it.",
-        math.log(works[-1] / works[0]): "That is the natural logarithm. Decades need log10.",
-        works[-1] - works[0]: "That is a difference of rates. Widths on a log axis are ratios: take log10.",
-        math.log10(outer[1] / outer[0]): "That reaches to the neighbours that do not work: the width at most.",
-        math.log10(rates[-1] / rates[0]): "That is the whole grid, whether a rate works or not.",
+        1.0: "One rate is what Adam makes with the correction. Call your own rule.",
+        lengths[
+            0
+        ]: "That is the first step. The mean fills up faster than the mean square: look at the next ones.",
+        lengths[-1]: "That is a late step. The longest comes early.",
+        float(lengths.index(best) + 1): "That is when it happens. How long is it?",
+        1
+        / math.sqrt(
+            0.001
+        ): "That would be a full mean over the first mean square. The mean needs some steps, too.",
     }
     for value, why in wrong.items():
-        if math.isclose(answer, value, rel_tol=0.02):
+        if math.isclose(longest, value, rel_tol=0.01):
             return _verdict(False, why)
-    return _verdict(False, f"Divide the highest rate with a loss of at most {limit:g} by the lowest; take log10.")
+    _verdict(False, "Take max(my_adam(np.ones(n)) for n in range(1, 101)).")
 
 
 def check_step_size(answer: Any, steps: int, steps_per_epoch: int) -> None:
@@ -271,22 +420,41 @@ def check_drop_time(answer: Any, losses: Sequence[float], settled: int) -> None:
     if answer is None:
         return _verdict(False, "Replace None by an epoch. From where on does the curve no longer get lower?")
     if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(losses):
-        return _verdict(False, f"The answer is an epoch, a whole number from 1 to {len(losses)}. You gave {answer!r}.")
+        return _verdict(False, f"The answer is a whole number from 1 to {len(losses)}. You gave {answer!r}.")
     before = np.mean(losses[max(answer - 4, 0) : answer])
     if answer < settled - 2:
         later = np.mean(losses[settled : settled + 4])
-        why = f"Too early: around epoch {answer} the loss is {before:.2f}, and at this rate it still gets to {later:.2f}."
+        why = f"Too early: there the loss is {before:.2f}, and at this rate it still gets to {later:.2f}."
         return _verdict(False, why + " A lower rate would make the rest of the way slow.")
     if answer <= settled:
-        return _verdict(False, "Nearly: one bad epoch is no plateau. Wait for a few that are no better than before.")
+        return _verdict(False, "Nearly: one bad epoch is no plateau. Wait for a few that are no better.")
     if answer > settled + 8:
-        return _verdict(False, f"Safe, but late: nothing has improved for {answer - settled} epochs. They were wasted.")
+        return _verdict(False, f"Safe, but late: {answer - settled} epochs brought nothing, and were wasted.")
     _verdict(True, "The mean of the last few epochs no longer falls. One epoch more or less does not matter.")
 
 
+_FOUR_SCHEDULES: dict[str, tuple[str, Callable[[int], float]]] = {
+    "A": ("step", lambda step: 0.2 * 0.2 ** (step // 100)),
+    "B": ("fixed, small", lambda step: 0.01),
+    "C": ("linear to 0", lambda step: 0.2 * (1 - step / 300)),
+    "D": ("fixed, large", lambda step: 0.2),
+}
+
+
+def four_schedules() -> dict[str, list[float]]:
+    """Notebook 02: the mean losses of 300 steps in a noisy bowl, under four schedules."""
+    curves = {}
+    for name, (_, plan) in _FOUR_SCHEDULES.items():
+        rng, w, curves[name] = np.random.default_rng(3), np.full(2000, 3.0), []
+        for step in range(300):
+            curves[name].append(float(np.mean(w**2) / 2))
+            w = w - plan(step) * (w + rng.normal(size=2000))
+    return curves
+
+
 def check_four_schedules(answer: Any) -> None:
-    """Notebook 02: which of four loss curves belongs to which schedule?"""
-    truth = {"A": "step", "B": "fixed, small", "C": "linear to 0", "D": "fixed, large"}
+    """Notebook 02: which of the `four_schedules` has which schedule?"""
+    truth = {name: schedule for name, (schedule, _) in _FOUR_SCHEDULES.items()}
     if not isinstance(answer, Mapping) or set(answer) != set(truth):
         return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
     if any(value is None for value in answer.values()):
@@ -321,14 +489,16 @@ def check_schedule(answer: Any) -> None:
         found = rates(made)
         config = made.get_config()
         if not isinstance(config, dict):
-            return _verdict(False, "get_config returns the arguments of __init__ as a dict, so that Keras can save it.")
+            return _verdict(
+                False, "get_config returns the arguments of __init__ as a dict: that is what is saved."
+            )
         again = rates(answer(**config))
     except Exception as error:  # the learner's own class can raise anything
         return _verdict(False, f"Your class raised {type(error).__name__}: {error}")
     if not all(map(math.isfinite, found)):
-        return _verdict(False, f"A rate must be a finite number. At steps 0, 49, 50, 75 and 100 yours are {found}.")
+        return _verdict(False, f"A rate is a finite number. At steps 0, 49, 50, 75, 100 yours are {found}.")
     if again != found:
-        return _verdict(False, f"Built again from get_config, it gives {again} instead of {found}. Is an argument missing?")
+        return _verdict(False, f"Built again from get_config it gives {again}, not {found}. What is missing?")
     wrong = (
         (0, initial, "Step 0 is the first: it trains at the initial rate."),
         (1, initial, "Step 49 of 100 is still in the first half: the rate has not begun to fall."),

@@ -101,7 +101,11 @@ def animate(figure: Figure, draw: Callable[[int], None], frames: int, alt: str) 
         figure.canvas.draw()
         pictures.append(PIL.Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
     plt.close(figure)
-    colors = pictures[-1].quantize(64)
+    width, height = pictures[0].size
+    chosen = PIL.Image.new("RGB", (width, 5 * height))  # no single frame need have all colours
+    for place, picture in enumerate(pictures[:: max(1, frames // 4)][:5]):
+        chosen.paste(picture, (0, place * height))
+    colors = chosen.quantize(64)
     still, *moving = [p.quantize(palette=colors, dither=PIL.Image.Dither.NONE) for p in (pictures[-1], *pictures)]
     file = io.BytesIO()
     still.save(file, "PNG", save_all=True, default_image=True, append_images=moving, duration=62, loop=2)

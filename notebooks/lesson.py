@@ -252,39 +252,47 @@ def counts() -> str:
     )
 
 
-class StatementTable:
-    """The statements of a section: id, words and question, when it counts as true, runs, result, lesson."""
+_MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checkable": "–"}
 
-    HEADS = ("id", "statement", "counts as true if", "runs", "measured", "verdict", "taught in")
+
+class Statements:
+    """The statements of a section: verdict, words, question, what was measured, and the small print."""
 
     def __init__(self, section: str) -> None:
         self.section, self.verdicts = section, [Verdict(name) for name in _of(section)]
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
+    def _entries(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Verdict, words, question, result and small print of each."""
         for line in self.verdicts:
             quote, question, judged = line._parts()
             statement, found = line.statement, line.judged
             if "confirmation" in found:
                 judged += f"; on Fashion-MNIST: {found['confirmation']['verdict']}"
-            how = {"exact": "computed", "source": "read", "not-checkable": "–"}.get(statement["kind"])
-            border = how or "; ".join(filter(None, (found["true if"], found["limits"])))
+            how = {"exact": "computed", "source": "read", "not-checkable": "not measured"}.get(statement["kind"])
+            border = "; ".join(filter(None, (found.get("true if"), found.get("limits"))))
             seeds = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}
-            runs = ", ".join(sorted(seeds)) or ("–" if how else f"{len(statement['seeds'])} planned")
-            said = f"“{quote}” {question}" if quote else question
-            yield statement["id"], said, border, runs, line.measured, judged, statement["lesson"]
+            runs = ", ".join(sorted(seeds)) or f"{len(statement.get('seeds', ()))} planned"
+            small = how or f"counts as true if {border}; runs: {runs}"
+            mark = _MARKS[found["verdict"]]
+            yield (
+                f"{mark} {judged}",
+                quote,
+                question,
+                line.measured,
+                f"{small}; lesson {statement['lesson']}; {statement['id']}",
+            )
 
     def __repr__(self) -> str:
-        return "\n".join(" | ".join(row) for row in self._rows())
+        return "\n".join(" | ".join(filter(None, entry)) for entry in self._entries())
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align:left"'
-        heads = "".join(f'<th scope="col" {left}>{head}</th>' for head in self.HEADS)
-        body = ""
-        for name, *cells, judged, taught in self._rows():
-            texts = [f"<code>{name}</code>", *map(html.escape, cells), f"<strong>{html.escape(judged)}</strong>"]
-            body += "<tr>" + "".join(f"<td {left}>{text}</td>" for text in [*texts, taught]) + "</tr>"
-        caption = f"<caption>{html.escape(self.section)}: {len(self.verdicts)} statements</caption>"
-        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        items = ""
+        for entry in self._entries():
+            judged, quote, question, measured, small = map(html.escape, entry)
+            said = f"<q>{quote}</q><br>" if quote else ""
+            items += f"<li style='margin-bottom:1em'><strong>{judged}</strong><br>{said}{question}<br>"
+            items += f"<em>{measured}</em><br><small>{small}</small></li>"
+        return f"<ul style='list-style:none;padding-left:0;max-width:45em'>{items}</ul>"
 
 
 def _margin(statement: Mapping[str, Any], value: float) -> float:

@@ -39,17 +39,19 @@ def test_several_comparisons_are_told_with_their_verdicts():
     assert "; undecided: step 1: 1 of 3" in line.measured
 
 
-def test_the_table_says_when_a_statement_counts_as_true():
-    rows = {row[0]: row for section in lesson.sections() for row in lesson.StatementTable(section)._rows()}
-    assert len(rows) == len(lesson._judged())
-    _, said, border, runs, _, judged, taught = rows["high-start-converges"]
-    assert said.startswith("“ensure that your model still converges” From 1")
-    assert border == "above 90 % of them; 3 runs can refute this, and cannot confirm it"
-    assert (runs, judged, taught) == ("3", "does not hold (seen before it was registered)", "02")
-    assert rows["baseline-training-loss"][2] == "between 0 and 0.02"
-    assert rows["adam-default"][2:4] == ("computed", "–")
-    assert "on Fashion-MNIST: " in rows["adadelta-needs-no-rate"][5]
-    assert all(row[4] for row in rows.values())
+def test_an_entry_says_when_a_statement_counts_as_true():
+    entries = [entry for section in lesson.sections() for entry in lesson.Statements(section)._entries()]
+    by_id = {entry[-1].rpartition("; ")[2]: entry for entry in entries}
+    assert set(by_id) == set(lesson._judged())
+    judged, quote, question, _, small = by_id["high-start-converges"]
+    assert judged == "✗ does not hold (seen before it was registered)"
+    assert quote == "ensure that your model still converges" and question.startswith("From 1")
+    border = "above 90 % of them; 3 runs can refute this, and cannot confirm it"
+    assert small == f"counts as true if {border}; runs: 3; lesson 02; high-start-converges"
+    assert by_id["baseline-training-loss"][-1].startswith("counts as true if between 0 and 0.02; runs: ")
+    assert by_id["adam-default"][-1] == "computed; lesson 01; adam-default"
+    assert "on Fashion-MNIST: " in by_id["adadelta-needs-no-rate"][0]
+    assert all(entry[3] for entry in entries)
 
 
 def test_counts_say_what_was_seen_and_what_chance_may_do():

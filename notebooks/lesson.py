@@ -189,7 +189,7 @@ class Verdict:
         quote = "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
         judged = self.judged["verdict"]
         seen = self.statement.get("seen") and judged in ("holds", "does not hold", "undecided")
-        return quote, self.statement["question"], judged + " (seen before it was registered)" * bool(seen)
+        return quote, self.statement["question"], judged + " (known beforehand)" * bool(seen)
 
     def __repr__(self) -> str:
         quote, question, judged = self._parts()

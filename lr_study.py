@@ -85,7 +85,7 @@ def _optimizer_config(optimizer: Any) -> dict[str, Any]:
         ) from error
     name, arguments = config["class_name"], config["config"]
     # LossScaleOptimizer, MultiOptimizer; and WarmupSGD, whose rate of each step is in no schedule
-    if "learning_rate" not in arguments or "warmup_steps" in arguments:
+    if "learning_rate" not in arguments or isinstance(made, lr.WarmupOptimizer):
         raise ValueError(f"optimizer must have its own learning rate, got {name}: give the plain one, or Warmup")
     if not isinstance(arguments["learning_rate"], dict):
         check_rate("learning_rate of the optimizer", arguments["learning_rate"])

@@ -1,118 +1,142 @@
-"""Is what an explorer has drawn what its controls say? For explorers.ipynb and the kernels of test_browser.py."""
+"""A reader's hands on an explorer, wherever a browser shows it. For test_explorers.py and test_browser.py."""
 
-import html
-import inspect
-import io
-import math
-import re
+import statistics
 
-import ipywidgets as widgets
-import numpy as np
-
-import explorers
-
-
-def odd_values(control):
-    """Both ends of a control, what lies beyond them, and what is no number."""
-    if isinstance(control, widgets.SelectionSlider):
-        return control.options
-    if isinstance(control, widgets.SelectionRangeSlider):
-        values = [value for _, value in control.options]
-        return [(values[0], values[-1]), (values[0],) * 2, (values[-1],) * 2, (values[3], values[4])]
-    ends = [control.min, control.max]
-    if isinstance(control, widgets.FloatLogSlider):
-        ends = [control.base**end for end in ends]
-    extra = [] if isinstance(control, widgets.IntSlider) else [math.nan, math.inf, -math.inf]
-    return [*ends, -1, 0, 10**6, *extra, ends[0]]
+LOOK = """root => ({
+    values: Object.fromEntries([...root.querySelectorAll("input, select")]
+        .filter(control => control.checkVisibility())
+        .map(control => [control.ariaLabel, control.ariaValueText ?? control.value])),
+    sentence: root.querySelector(".say").innerText,
+    picture: root.querySelector("svg").innerHTML,
+})"""
 
 
-def set_everything(explorer):
-    """Every control to its ends and to odd values: nothing raises, and the picture follows or says why not."""
-    for control in explorer.controls.values():
-        for value in odd_values(control):
-            control.value = value
-            if isinstance(control.value, float) and not math.isfinite(control.value):
-                assert "must be a number" in explorer.message.value
-            else:
-                check(explorer)
+# From a key to the moment when the picture that it changes has been drawn.
+TIMED = """() => {
+    window.waits = [];
+    removeEventListener("keydown", window.timed, { capture: true });
+    window.timed = () => {
+        const pressed = performance.now(), after = new MessageChannel();
+        after.port1.onmessage = () => waits.push(performance.now() - pressed);
+        requestAnimationFrame(() => after.port2.postMessage("drawn"));
+    };
+    addEventListener("keydown", window.timed, { capture: true });
+}"""
 
 
-def check(explorer):
-    """Raise AssertionError where figure, picture or words do not follow from the values of the controls."""
-    values = {name: control.value for name, control in explorer.controls.items()}
-    drawn = inspect.getclosurevars(explorer._update).nonlocals
-    kind = next(kind for name, kind in KINDS.items() if name in values)
-    kind(values, drawn, explorer.message.value)
-    again = io.BytesIO()
-    explorer.figure.savefig(again, format="png", dpi=explorers.DPI)
-    assert again.getvalue() == bytes(explorer._picture.value)
+class Hands:
+    """What a reader does with the explorer in `root`, a locator, and what there is to see afterwards."""
+
+    def __init__(self, root, finger=False):
+        self.root, self.finger = root, finger
+        self.picture = root.locator("svg").first
+        self.last = self.look()
+
+    def look(self):
+        return self.root.evaluate(LOOK)
+
+    def control(self, name):
+        return self.root.get_by_label(name, exact=True)
+
+    def act(self, action, *names):
+        """Do something: of the controls that stay, these change and no others, and so does the picture."""
+        before = self.last
+        action()
+        self.last = self.look()
+        values, old = self.last["values"], before["values"]
+        assert {name for name in values.keys() & old if values[name] != old[name]} == set(names)
+        assert self.last["picture"] != before["picture"]
+        return values[names[0]]
+
+    def press(self, name, key):
+        self.control(name).focus()
+        return self.act(lambda: self.root.page.keyboard.press(key), name)
+
+    def touch(self, place, x, y):
+        """Click or tap somewhere on a control or on the picture, at these parts of its width and height."""
+        place.scroll_into_view_if_needed()
+        box = place.bounding_box()
+        at = {"x": x * box["width"], "y": y * box["height"]}
+        place.tap(position=at) if self.finger else place.click(position=at)
+
+    def slide(self, name, part):
+        return float(self.act(lambda: self.touch(self.control(name), part, 0.5), name))
+
+    def waits(self, name, keys=40):
+        """How many milliseconds the picture takes to follow a key, in words, and the median."""
+        page = self.root.page
+        self.control(name).focus()
+        page.evaluate(TIMED)
+        for _ in range(keys // 2):
+            for key in ("ArrowRight", "ArrowLeft"):
+                page.keyboard.press(key)
+                page.wait_for_timeout(20)
+        page.wait_for_timeout(300)
+        times = sorted(page.evaluate("waits"))
+        assert len(times) == keys
+        median, late = statistics.median(times), times[int(0.95 * keys)]
+        return f"{name}: median {median:.0f} ms, 95th percentile {late:.0f} ms", median
+
+    def table(self):
+        """The rows of the table of numbers, which is opened if it is not."""
+        if not self.root.locator("table").count():
+            self.root.locator("summary").click()
+        rows = "table => [...table.rows].slice(1).map(row => [...row.cells].map(cell => cell.innerText))"
+        return self.root.locator("table").evaluate(rows)
 
 
-def gradient_descent(values, drawn, message):
-    """Each step of the path obeys the update rule, and its losses are those of the landscape."""
-    path = drawn["track"].get_xydata()
-    loss, gradient, lowest = explorers.LANDSCAPES[values["landscape"]]
-    assert len(path) == 101
-    np.testing.assert_allclose(path[0], (values["x"], values["y"]))
-    near = (np.abs(path) < 1e3).all(axis=1)
-    losses = drawn["losses"].get_ydata()
-    np.testing.assert_allclose(losses[near], np.clip(loss(*path[near].T) - lowest, 1e-9, 1e12), rtol=1e-6)
-    if values["noise"] == 0:
-        steps = np.diff(path[: len(path) if near.all() else near.argmin()], axis=0)
-        for i in range(1, len(steps)):
-            wanted = values["momentum"] * steps[i - 1] - values["learning_rate"] * gradient(*path[i])
-            np.testing.assert_allclose(steps[i], wanted, rtol=1e-6, atol=1e-9)
-    if near[-1]:
-        ends = [float(number) for number in re.findall(r"(\S+) at first, (\S+) at last", message)[0]]
-        np.testing.assert_allclose(ends, losses[[0, -1]], rtol=0.01)
+def use_gradient_descent(hands):
+    assert hands.press("learning rate", "ArrowRight") == "0.105"
+    assert hands.press("learning rate", "End") == "3.98"
+    assert "Diverges" in hands.last["sentence"]
+    assert 0.4 < hands.slide("momentum", 0.5) < 0.6
+    assert hands.slide("learning rate", 0.01) < 0.002
+    assert hands.press("landscape", "ArrowDown") == "ravine"
+    assert hands.press("turned by (degrees)", "ArrowRight") == "5"
+    assert hands.press("optimizer", "ArrowDown") == "Adagrad"
+    assert "momentum" not in hands.last["values"]
+    wide = hands.picture.bounding_box()["width"] >= 640
+    x = hands.act(lambda: hands.touch(hands.picture, 0.4 if wide else 0.8, 0.2), "start x", "start y")
+    assert float(x) > 0.5
+    assert float(hands.last["values"]["start y"]) > 0
+    assert len(hands.table()) == 101
 
 
-def schedules(values, drawn, message):
-    """The calls in the message, executed, give the rates of the lines; without a call there is no line."""
-    import keras
-
-    import lr_helpers as lr
-
-    for side, text in zip("ab", message.split("<br>"), strict=True):
-        rates = drawn["lines"][side].get_ydata()
-        call = re.search(r"<code>(.*)</code>", text)
-        assert bool(call) == (len(rates) > 0)
-        if call:
-            made = eval(html.unescape(call[1]), {"lr": lr, "keras": keras})
-            np.testing.assert_allclose(lr.learning_rates(made, len(rates)), rates, rtol=2e-3, atol=1e-8)
+def use_schedules(hands):
+    assert hands.press("Schedule A, largest rate", "ArrowLeft") == "0.0955"
+    assert hands.slide("Schedule A, largest rate", 0.9) > 1
+    assert hands.press("Schedule A, kind", "Home") == "fixed"
+    assert "A stays at" in hands.last["sentence"]
+    assert hands.press("Schedule B, kind", "ArrowDown") == "WarmupStableDecay"
+    assert hands.press("Schedule B, stable (epochs)", "Home") == "0"
+    assert "cannot be drawn" not in hands.last["sentence"]
+    assert hands.press("Schedule B, warm-up (epochs)", "End")
+    assert "B cannot be drawn: warm-up and stable must leave something" in hands.last["sentence"]
 
 
-def range_test(values, drawn, message):
-    """The handles are the ends of the zigzag and of the band, and the call says so."""
-    low, high = values["bounds"]
-    band = drawn["band"]
-    np.testing.assert_allclose((band.get_x(), band.get_width()), (low, high - low))
-    zigzag = list(drawn["zigzag"].get_ydata())
-    if low < high:
-        assert zigzag == [low, high, low, high, low]
-        assert f"lr.CyclicalLearningRate({low:.2g}, {high:.2g}, step_size)" in message
-    else:
-        assert zigzag == []
-        assert "min_lr must be below max_lr" in message
+def use_range_test(hands):
+    low, high = (float(hands.last["values"][name]) for name in ("min_lr", "max_lr"))
+    assert low < float(hands.press("min_lr", "ArrowRight")) < high
+    assert float(hands.press("max_lr", "End")) > high
+    assert hands.slide("min_lr", 0.1) < low
+    assert hands.press("max_lr", "Home")
+    assert "min_lr must be below max_lr" in hands.last["sentence"]
 
 
-def recorded_runs(values, drawn, message):
-    """One curve for each run that fits, and the test losses of these in the sentence."""
-    metric = values["metric"]
-    fits = [
-        run
-        for run in drawn["runs"]
-        if metric in run.history
-        and all(values[name] in ("all", explorers._kind(run)[name]) for name in ("optimizer", "schedule", "rate"))
-    ]
-    curves = [list(line.get_ydata()) for line in drawn["curve"].lines]
-    np.testing.assert_equal(curves, [run.history[metric] for run in fits])
-    assert message.startswith(f"{len(fits)} runs" if fits else "<b>No run")
+def use_runs(hands):
+    everything = hands.last["sentence"]
+    assert hands.press("rate", "ArrowDown") != "all"
+    assert hands.press("view", "ArrowDown") == "against the rate"
+    assert "median" in hands.last["sentence"]
+    assert hands.press("curve", "End").endswith("accuracy")
+    for name, key in (("view", "Home"), ("rate", "Home"), ("curve", "Home")):
+        hands.press(name, key)
+    assert hands.last["sentence"] == everything
 
 
-KINDS = {
-    "landscape": gradient_descent,
-    "a_schedule": schedules,
-    "bounds": range_test,
-    "optimizer": recorded_runs,
+USES = {
+    "gradient descent": use_gradient_descent,
+    "schedules": use_schedules,
+    "range test": use_range_test,
+    "runs": use_runs,
 }

@@ -93,7 +93,7 @@ def test_who_imports_whom():
         "lr_study": {"lr_helpers", "lr_range_test"},
         "lesson": set(),
         "exercises": set(),
-        "explorers": {"lesson"},
+        "explorers": set(),
     }
 
 

@@ -4,16 +4,21 @@
     result.plot()
     result.suggest("valley")
 
+    compared = compare(model, {"0.01": 0.01, "0.1": 0.1}, x, y, validation_data=(x_val, y_val), epochs=5)
+    print(compared)
+
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
 Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, the test itself
-(`range_test`); each part calls only the parts above it.
+(`range_test`), settings compared (`compare`); each part calls only the parts above it.
 """
 
 from __future__ import annotations
 
 import bisect
 import contextlib
+import copy
 import dataclasses
+import gc
 import itertools
 import json
 import math
@@ -22,8 +27,7 @@ import os
 import random
 import sys
 import time
-import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -173,9 +177,10 @@ def _rule(rule: object) -> tuple[str, Rule]:
     return check_choice("rule", rule, RULES), RULES[rule]
 
 
-def _check_smoothing(smoothing: object) -> None:
+def _check_smoothing(smoothing: object) -> float:
     if not check_rate("smoothing", smoothing, zero=True) < 1:
         raise ValueError(f"smoothing must be below 1, got {smoothing}")
+    return float(smoothing)
 
 
 def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.ndarray:
@@ -269,7 +274,7 @@ def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
             color, linestyle = f"C{i}", ("-", "--", "-.", ":")[i % 4]
             ax.axvline(pick, label=f"{rule}: {pick:.1e}", color=color, linestyle=linestyle)
             ax.axvspan(*result.spread(rule), color=color, alpha=0.12, linewidth=0)
-    ax.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch")
+    ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
     ax.legend()
     return ax
 
@@ -288,7 +293,8 @@ class RangeTest:
 
     Args:
         learning_rates: (n,), the rate of each step.
-        sweeps: (repeats, n), the loss of batch i before the update made at rate i; NaN after a sweep's end.
+        sweeps: (repeats, n), the loss of batch i before the update made at rate i, or the validation loss after
+            it; NaN after a sweep's end.
         stopped: Why each sweep ended: "complete", "loss not finite", "loss exploded", "data ran out" or
             "interrupted".
         smoothing: The weight of the past in the moving average, from 0 to below 1.
@@ -318,17 +324,11 @@ class RangeTest:
                 f"sweeps must have a row for each of {len(self.stopped)} in stopped and a column for each of "
                 f"{len(self.learning_rates)} learning_rates, got shape {self.sweeps.shape}"
             )
-        _check_smoothing(self.smoothing)
+        self.smoothing = _check_smoothing(self.smoothing)
 
     def __eq__(self, other: object) -> bool:
         """Whether both saw the same, NaN where a sweep had ended included."""
-        if not isinstance(other, RangeTest):
-            return NotImplemented
-        return (
-            np.array_equal(self.learning_rates, other.learning_rates)
-            and np.array_equal(self.sweeps, other.sweeps, equal_nan=True)
-            and (self.stopped, self.smoothing) == (other.stopped, other.smoothing)
-        )
+        return isinstance(other, RangeTest) and self._stored() == other._stored()
 
     @property
     def losses(self) -> np.ndarray:
@@ -412,21 +412,18 @@ class RangeTest:
             readings.append(none if answer is None else check_rate(f"the answer of rule {name}", answer))
         return readings
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Raw points, the smoothed curve, the band of the repeats and the pick of every rule."""
-        return plot_range_test(self, ax)
+    plot = plot_range_test
+
+    def _stored(self) -> dict[str, Any]:
+        """What JSON can hold of it: lists of finite numbers, and None where a sweep had ended."""
+        sweeps = np.where(np.isfinite(self.sweeps), self.sweeps, None)
+        return vars(self) | {"learning_rates": self.learning_rates.tolist(), "sweeps": sweeps.tolist()}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the test as JSON: finite numbers, and null where a sweep had ended."""
         check_path(path)
-        content = {
-            "learning_rates": self.learning_rates.tolist(),
-            "sweeps": [[loss if math.isfinite(loss) else None for loss in row] for row in self.sweeps.tolist()],
-            "stopped": self.stopped,
-            "smoothing": float(self.smoothing),
-        }
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(content, file)
+            json.dump(self._stored(), file)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> RangeTest:
@@ -497,15 +494,16 @@ def _endless(generator: Iterator[Any]) -> Iterator[Any]:
 
 
 _UNFIT = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+TRAINABLE = "model must be able to train on x, y and sample_weight"
 
 
 @contextlib.contextmanager
-def _blamed_on_data() -> Iterator[None]:
-    """Whatever Keras and TensorFlow say about data that do not fit the model, as a ValueError that names them."""
+def _blamed_on(what: str) -> Iterator[None]:
+    """Whatever Keras and TensorFlow say about what does not fit, as a ValueError that names it."""
     try:
         yield
     except _UNFIT as error:
-        raise ValueError(f"model must be able to train on x, y and sample_weight: {error}") from error
+        raise ValueError(f"{what}: {error}") from error
 
 
 class _Data:
@@ -517,19 +515,22 @@ class _Data:
         """Raise ValueError or TypeError where `fit` would not take it."""
         self.x, self.class_weight, self.seed, self.strategy = x, class_weight, seed, strategy
         self.order = self.iterator = None
-        streams = tf.data.Dataset, tf.distribute.DistributedDataset, keras.utils.PyDataset, types.GeneratorType
-        if isinstance(x, streams):
+        if class_weight is not None and not isinstance(class_weight, dict):
+            raise TypeError(f"class_weight must be a dict with the weight of each class, got {class_weight!r}")
+        for label, weight in (class_weight or {}).items():
+            check_rate(f"class_weight[{label!r}]", weight, zero=True)
+        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset | Iterator):
             if y is not None or sample_weight is not None:
                 raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
-            with _blamed_on_data():
-                adapter = self._adapter(_endless(x) if isinstance(x, types.GeneratorType) else x)
+            with _blamed_on(TRAINABLE):
+                adapter = self._adapter(_endless(x) if isinstance(x, Iterator) else x)
                 self.count, self.dataset = adapter.num_batches, adapter.get_tf_dataset()
         else:
             for name, value in ("sample_weight", sample_weight), ("class_weight", class_weight):
                 if y is None and value is not None:
                     raise ValueError(f"y must be given where {name} is")
             length = _checked_length(x, y, sample_weight)
-            with _blamed_on_data():  # all of it as one batch: checked, and made into tensors, as `fit` does it
+            with _blamed_on(TRAINABLE):  # all of it as one batch: checked, and made into tensors, as `fit` does it
                 adapter = self._adapter(x, y=y, sample_weight=sample_weight, batch_size=length)
                 arrays = next(iter(adapter.get_tf_dataset()))
             self.order = tf.Variable(np.arange(length), trainable=False)
@@ -552,13 +553,23 @@ class _Data:
         """
         if isinstance(self.x, keras.utils.PyDataset):
             yield from self._py_dataset_passes(sweep)
-        if isinstance(self.x, types.GeneratorType):  # cannot be rewound: all sweeps draw from one iterator
+        if isinstance(self.x, Iterator):  # cannot be rewound: all sweeps draw from one iterator
             self.iterator = self.iterator or self._iterator(self.dataset)
             yield from itertools.repeat((self.iterator, None))
         for i in itertools.count():
-            if self.order is not None:
-                self.order.assign(np.random.default_rng([self.seed, sweep, i]).permutation(self.order.shape[0]))
+            self.reorder(sweep, i)
             yield self._iterator(self.dataset), self.count
+
+    def reorder(self, *numbers: int) -> None:
+        """Give arrays the order for a pass of this number; what is no array has its own."""
+        if self.order is not None:
+            self.order.assign(np.random.default_rng([self.seed, *numbers]).permutation(self.order.shape[0]))
+
+    def source(self, shuffle: bool = False) -> Any:
+        """What `fit` and `evaluate` take as x: batches, or Keras's own reader of a PyDataset, for one use."""
+        return (
+            self._adapter(self.x, shuffle=shuffle) if isinstance(self.x, keras.utils.PyDataset) else self.dataset
+        )
 
     def _py_dataset_passes(self, sweep: int) -> Iterator[tuple[Any, int | None]]:
         random.seed(f"{self.seed} {sweep}")  # with it Keras shuffles the batches; it is put back at the end
@@ -571,6 +582,16 @@ class _Data:
                 yield self._iterator(dataset), self.count
             finally:
                 adapter.on_epoch_end()
+
+
+HELD_OUT = 512  # examples, of arrays, on which a range test evaluates after each step
+
+
+def _held_out(name: str, held_out: Any, size: int, strategy: Any) -> _Data:
+    """Whatever `fit` takes as validation data."""
+    with _blamed_on(f"{name} must be what evaluate takes"):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(held_out)
+        return _Data(x, y, sample_weight, None, size, 0, strategy)
 
 
 # The test ---------------------------------------------------------------------------------------------
@@ -612,6 +633,69 @@ def _check_model(model: object) -> None:
             )
 
 
+Saved = list[tuple[Any, np.ndarray]]  # variables, and values to put back
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+
+
+def _values(variables: Iterable[Any]) -> Saved:
+    return [(variable, variable.numpy().copy()) for variable in variables]
+
+
+def _put_back(saved: Saved, number: int = 0) -> None:
+    """Give variables their values again; for each number dropout draws other masks."""
+    for variable, value in saved:
+        # A seed's second number counts its draws. It is set by the number of the sweep: how many draws the sweep
+        # before has made depends on when its end was noticed, and so on time.
+        if getattr(variable, "path", "").endswith("seed_generator_state"):
+            value = value + np.array([0, number * MOST_STEPS % 2**31], value.dtype)
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Put back the global generators at the end: data that shuffle or augment themselves may draw from them."""
+    generators = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def _lent(model: keras.Model, saved: Saved) -> Iterator[None]:
+    """Put back all that a training changes: attributes of the model, the global generators, and what is saved."""
+    attributes = vars(model).copy()
+    try:
+        with _generators_kept():
+            yield
+    finally:
+        for name in "compute_metrics", "history":  # where they are new
+            vars(model).pop(name, None)
+        vars(model).update(attributes)
+        if saved:  # else nothing has been trained
+            model.reset_metrics()  # those that only now have come to be
+        _put_back(saved)
+        saved.clear()  # at once, and not when the cycles around the traced step are found
+
+
+@contextlib.contextmanager
+def _at_rate(swept: list[tuple[Any, float]], rate: Callable[[Any], Any]) -> Iterator[None]:
+    """Inside, optimizers have their shares of a rate, a function of the step."""
+    # The public property gives the value of a schedule, never the schedule itself, and forgets its own variable.
+    held = [one._learning_rate for one, _ in swept]
+    try:
+        for one, share in swept:
+            one._learning_rate = lambda one=one, share=share: share * rate(one.iterations)
+        yield
+    finally:
+        for (one, _), before in zip(swept, held, strict=True):
+            one._learning_rate = before
+
+
 class _Watch:
     """Says when a sweep has to end. It looks at each loss once."""
 
@@ -633,55 +717,45 @@ class _Watch:
 
 
 class _Sweeper:
-    """The model's own training step, at the rates of the sweep, with the loss of each batch noted.
+    """The model's own training step, at the rates of the sweep, with a loss noted after each batch.
 
-    A context: inside, the model has rates and metrics of the sweep; at its end all is put back.
+    That of the batch or, where there is one, of the batch that is held out. To be used while the model is lent.
     """
 
     MOST = 20  # steps between two looks: so many at most are made in vain after the loss explodes
 
-    def __init__(self, model: keras.Model, rates: np.ndarray, swept: list[tuple[Any, float]]) -> None:
-        self.model, self.rates, self.swept = model, rates, swept
-        self.step = tf.Variable(0, trainable=False)
+    def __init__(self, model: keras.Model, rates: np.ndarray, held: Any, saved: Saved) -> None:
+        self.model, self.rates, self.held, self.saved = model, rates, held, saved
+        self.step, self.rate = tf.Variable(0, trainable=False), tf.Variable(0.0, trainable=False)
         self.losses = tf.Variable(tf.zeros(self.MOST), trainable=False)
-        self.saved: list[tuple[Any, np.ndarray]] = []
-
-    def __enter__(self) -> _Sweeper:
-        # The public property gives the value of a schedule, never the schedule itself, which has to be put back.
-        self.held = [one._learning_rate for one, _ in self.swept]
-        self.own_metrics = vars(self.model).get("compute_metrics")
-        targets = []
-        for (one, share), held in zip(self.swept, self.held, strict=True):
-            target = held if isinstance(held, keras.Variable) else tf.Variable(0.0, trainable=False)
-            if target is not held:
-                one.learning_rate = lambda target=target: target
-            targets.append((target, share))
         # Only the loss is read. Metrics would cost time in every step, and a second trace where they are new.
-        metrics = self.model.metrics
-        self.model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in metrics if m.name == "loss"}
-        self.steps = self._steps(targets)
-        return self
+        metrics = model.metrics
+        model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in metrics if m.name == "loss"}
+        self.steps = self._steps()
 
-    def _steps(self, targets: list[tuple[Any, float]]) -> Callable[[Any, tf.Tensor], None]:
+    def _steps(self) -> Callable[[Any, tf.Tensor], None]:
         """A function that makes so many steps on the batches of an iterator."""
         model, strategy, table = self.model, self.model.distribute_strategy, tf.constant(self.rates)
 
         @tf.autograph.experimental.do_not_convert
-        def train(data: Any) -> tf.Tensor:
-            logs = strategy.run(model.train_step, args=(data,))
+        def loss_of(step: Callable[[Any], Any], data: Any) -> tf.Tensor:
+            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
+                metric.reset_state()
+            logs = strategy.run(step, args=(data,))
             if not isinstance(logs, dict) or "loss" not in logs:
-                raise ValueError(f"model.train_step must return a dict with 'loss', got {', '.join(logs)}")
+                raise ValueError(f"model.{step.__name__} must return a dict with 'loss', got {', '.join(logs)}")
             return tf.cast(strategy.reduce("MEAN", logs["loss"], axis=None), tf.float32)
+
+        def train(data: Any) -> tf.Tensor:
+            loss = loss_of(model.train_step, data)
+            return loss if self.held is None else loss_of(model.test_step, self.held)
 
         if model.jit_compile and not model.run_eagerly:
             train = tf.function(train, jit_compile=True, reduce_retracing=True)
 
         @tf.autograph.experimental.do_not_convert
         def noted_step(iterator: Any, i: tf.Tensor) -> None:
-            for target, share in targets:
-                target.assign(table[self.step] * share)
-            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
-                metric.reset_state()
+            self.rate.assign(table[self.step])
             # As in `fit`, a generator's None is an empty Optional.
             data = keras.tree.map_structure(
                 lambda part: None if isinstance(part, tf.experimental.Optional) else part, iterator.get_next()
@@ -701,33 +775,14 @@ class _Sweeper:
     def _start(self, iterator: Any, sweep: int) -> None:
         """Before the first sweep note all values. Before each other one put them back, with other dropout."""
         if self.saved:
-            for variable, value in self.saved:
-                # A seed's second number counts its draws. It is set by the number of the sweep: how many draws the
-                # sweep before has made depends on when its end was noticed, and so on time.
-                if getattr(variable, "path", "").endswith("seed_generator_state"):
-                    value = value + np.array([0, sweep * MOST_STEPS % 2**31], value.dtype)
-                variable.assign(value)
-            return
+            return _put_back(self.saved, sweep)
         model, variables = self.model, []
         if not model.run_eagerly:  # tracing makes the variables that come late, and names all that a step reads
             variables = self.steps.get_concrete_function(iterator, tf.constant(0)).graph.variables
-        known = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        known = _variables(model)
         values = {id(variable.value) for variable in known}
         known += [variable for variable in variables if id(variable) not in values]
-        self.saved = [(variable, variable.numpy().copy()) for variable in known]
-
-    def __exit__(self, *_: object) -> None:
-        if self.saved:  # else nothing has been trained
-            self.model.reset_metrics()  # those that only now have come to be
-        for variable, value in self.saved:
-            variable.assign(value)
-        for (one, _), held in zip(self.swept, self.held, strict=True):
-            if not isinstance(held, keras.Variable):
-                one.learning_rate = held
-        self.saved.clear()  # at once, and not when the cycles around the traced step are found
-        del self.model.compute_metrics
-        if self.own_metrics is not None:
-            self.model.compute_metrics = self.own_metrics
+        self.saved.extend(_values(known))
 
     def run(self, sweep: int, passes: Iterator[Any], row: np.ndarray, watch: _Watch, bar: tqdm) -> str:
         """Fill the row with the losses of a sweep; return why it ended."""
@@ -782,6 +837,10 @@ class _Bar(tqdm):
     monitor_interval = 0
 
 
+def _bar(what: str, total: int, shown: bool) -> _Bar:
+    return _Bar(total=total, desc=what, disable=not shown, file=sys.stdout, ncols=80)
+
+
 _SWEEPS = {"exponential": np.geomspace, "linear": np.linspace}
 
 
@@ -801,6 +860,7 @@ def range_test(
     repeats: int = 1,
     smoothing: float = 0.9,
     stop_factor: float = 4.0,
+    validation_data: Any = None,
     seed: int = 0,
     progress: bool = True,
 ) -> RangeTest:
@@ -812,7 +872,12 @@ def range_test(
 
     The rate of step i is min_lr·(max_lr/min_lr)**(i/(steps−1)), or in a straight line with sweep="linear"; both
     ends are reached. The loss is the batch's own, as `fit` would compute it in training mode before the update,
-    regularisation included: not the running mean that callbacks see.
+    regularisation included: not the running mean that callbacks see. With `validation_data` it is that of one
+    batch that is held out, the same one after every update, as `evaluate` would compute it.
+
+    The model may be trained already: the test starts from the weights and the optimizer that it has, and no rule
+    asks how high the first loss is. On data that the model knows, the loss falls by no more than its noise or only
+    rises, and then no rule answers.
 
     The model trains as in `fit`, by its own `train_step`: with its loss scale, weight decay, moving averages of
     weights, gradient accumulation, `run_eagerly`, `jit_compile` (slow on a CPU, as in `fit`) and the tf.distribute
@@ -848,6 +913,8 @@ def range_test(
         stop_factor: Above 1; 4 as in fastai. After a tenth of the steps a sweep ends when the smoothed loss
             exceeds `stop_factor` times its best. For losses that may lie below zero that means: loss − best >
             (stop_factor − 1)·|best|. A sweep always ends when the loss is not finite.
+        validation_data: What `fit` takes as such. Read of it is one batch: of arrays 512 examples drawn at random,
+            else the first one. Each step then costs a forward pass more.
         seed: Of the order of arrays and of a PyDataset's batches, which is another one in each pass.
         progress: Whether to show a bar on standard output.
 
@@ -866,41 +933,343 @@ def range_test(
     check_bool("progress", progress)
     if check_rate("stop_factor", stop_factor) <= 1:
         raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
-    if class_weight is not None and not isinstance(class_weight, dict):
-        raise TypeError(f"class_weight must be a dict with the weight of each class, got {class_weight!r}")
-    for label, weight in (class_weight or {}).items():
-        check_rate(f"class_weight[{label!r}]", weight, zero=True)
     rates = _SWEEPS[check_choice("sweep", sweep, _SWEEPS)](low, high, count).astype("float32")
     _check_model(model)
 
+    strategy = model.distribute_strategy
+    with _generators_kept():
+        data = _Data(x, y, sample_weight, class_weight, batch_size, seed, strategy)
+        held = None
+        if validation_data is not None:
+            held = next(next(_held_out("validation_data", validation_data, HELD_OUT, strategy).passes(0))[0])
+    with _blamed_on(TRAINABLE):
+        _build(model, data.dataset.element_spec)
+    swept = _swept(model.optimizer, optimizer)
+    bar = _bar("range test", repeats * count, progress)
     sweeps: list[np.ndarray] = []
     stopped: list[str] = []
-    generators = random.getstate(), np.random.get_state()  # noqa: NPY002 - data that augment themselves may use it
+    saved: Saved = []
     try:
-        data = _Data(x, y, sample_weight, class_weight, batch_size, seed, model.distribute_strategy)
-        built = model.built
-        with _blamed_on_data():
-            _build(model, data.dataset.element_spec)
-        if not built:  # the weights were drawn with them
-            generators = random.getstate(), np.random.get_state()  # noqa: NPY002
-        bar = _Bar(total=repeats * count, desc="range test", disable=not progress, file=sys.stdout, ncols=80)
-        swept = _swept(model.optimizer, optimizer)
-        with _blamed_on_data(), bar, _Sweeper(model, rates, swept) as sweeper:
-            for i in range(repeats):
-                sweeps.append(np.full(count, np.nan))
-                stopped.append("interrupted")  # until another reason is known
-                with contextlib.closing(data.passes(i)) as passes:
-                    stopped[i] = sweeper.run(i, passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
-                bar.update((i + 1) * count - bar.n)
-                if stopped[i] == "data ran out":
-                    break
+        with _blamed_on(TRAINABLE), bar, _lent(model, saved):
+            sweeper = _Sweeper(model, rates, held, saved)
+            with _at_rate(swept, lambda _: sweeper.rate):
+                for i in range(repeats):
+                    sweeps.append(np.full(count, np.nan))
+                    stopped.append("interrupted")  # until another reason is known
+                    with contextlib.closing(data.passes(i)) as passes:
+                        stopped[i] = sweeper.run(i, passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
+                    bar.update((i + 1) * count - bar.n)
+                    if stopped[i] == "data ran out":
+                        break
     except KeyboardInterrupt:
         if not stopped:
             raise
-    finally:
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])  # noqa: NPY002
     longest = np.isfinite(sweeps).any(axis=0).sum()
     if not longest and "interrupted" not in stopped:
         raise ValueError("x, y and sample_weight must give at least one batch with a finite loss")
     return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)
+
+
+# Settings compared ------------------------------------------------------------------------------------
+
+
+# Student's t at 97.5 %, for 1 to 30 degrees of freedom.
+_QUANTILES = """12.7062 4.3027 3.1824 2.7764 2.5706 2.4469 2.3646 2.3060 2.2622 2.2281 2.2010 2.1788 2.1604 2.1448
+    2.1314 2.1199 2.1098 2.1009 2.0930 2.0860 2.0796 2.0739 2.0687 2.0639 2.0595 2.0555 2.0518 2.0484 2.0452
+    2.0423"""
+T_QUANTILES = [float(quantile) for quantile in _QUANTILES.split()]
+
+
+@dataclasses.dataclass(repr=False)
+class Comparison:
+    """The losses that each setting ended with, seed by seed. Printed, it is a table.
+
+    A run whose validation loss is not finite has failed. It stays: in a median it counts as infinite, and where a
+    run has failed there is no difference of means.
+
+    Args:
+        losses: The validation losses of each setting, by its label, in the order of the seeds.
+        test_losses: The same of the test losses; empty lists where no test data were given.
+        seconds: How long each run trained, evaluation not included.
+        stopped: "complete" or "interrupted". A run that was interrupted is not in the lists.
+    """
+
+    losses: dict[str, list[float]]
+    test_losses: dict[str, list[float]]
+    seconds: dict[str, list[float]]
+    stopped: str = "complete"
+
+    @property
+    def best(self) -> str:
+        """The label of the setting with the lowest median validation loss."""
+        return min((label for label, losses in self.losses.items() if losses), key=self.median)
+
+    def median(self, label: str, test: bool = False) -> float:
+        """The median loss of a setting, on validation or on test data; infinite where half of the runs failed, and
+        NaN where there are none."""
+        losses = (self.test_losses if test else self.losses)[label]
+        return float(np.median([loss if math.isfinite(loss) else math.inf for loss in losses] or [math.nan]))
+
+    def difference(self, label: str, to: str | None = None) -> tuple[float, float, float] | None:
+        """How much higher a setting's loss is, in the mean over pairs of runs with the same seed.
+
+        Of test losses, where there are any: the choice was made on the others.
+
+        Args:
+            label: The setting.
+            to: The setting that it is compared with, by default the first one.
+
+        Returns:
+            The mean, and the lower and upper end of its 95 % interval (Student's t); None with fewer than two
+            pairs, or where a run failed.
+        """
+        losses = self.test_losses if any(self.test_losses.values()) else self.losses
+        pairs = zip(losses[label], losses[next(iter(losses)) if to is None else to], strict=False)
+        changes = np.array([one - other for one, other in pairs])
+        if len(changes) < 2 or not np.isfinite(changes).all():
+            return None
+        half = T_QUANTILES[len(changes) - 2] * changes.std(ddof=1) / math.sqrt(len(changes))
+        return float(changes.mean()), float(changes.mean() - half), float(changes.mean() + half)
+
+    def __repr__(self) -> str:
+        wide = max(len(str(label)) for label in self.losses)
+        heads = ("median", "test", "failed", "seconds", "difference to the first")
+        lines = [" " * wide + "  {:>9}  {:>9}  {:>8}  {:>7}  {:^32}  losses by seed".format(*heads)]
+        for label, losses in self.losses.items():
+            change, failed = self.difference(label), len(losses) - np.isfinite(losses).sum()
+            spread = "{:+.3g} ({:+.3g} to {:+.3g})".format(*change) if change else "-"
+            cells = (
+                f"{self.median(label):9.4g}  {self.median(label, test=True):9.4g}  {failed:3} of {len(losses):<2}"
+            )
+            each = " ".join(f"{loss:.4g}" for loss in losses)
+            lines.append(f"{label!s:{wide}}  {cells}  {sum(self.seconds[label]):7.1f}  {spread:32}  {each}")
+        return "\n".join([*lines, f"best on validation data: {self.best} ({self.stopped})"])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The validation loss of each run as a point, the median of each setting as a line, failures as words."""
+        ax = as_axes(ax)
+        for i, (label, losses) in enumerate(self.losses.items()):
+            ax.plot(losses, [i] * len(losses), "o", color="C0", alpha=0.6)
+            ax.plot(self.median(label), i, "|", color="black", markersize=24)
+            if failed := len(losses) - np.isfinite(losses).sum():
+                ax.text(1, i, f"{failed} of {len(losses)} failed ", ha="right", transform=ax.get_yaxis_transform())
+        count = len(self.losses)
+        ax.set(yticks=range(count), yticklabels=self.losses, ylim=(count - 0.5, -0.5), xlabel="validation loss")
+        return ax
+
+
+Schedule, Optimizer = keras.optimizers.schedules.LearningRateSchedule, keras.optimizers.Optimizer
+Callback = keras.callbacks.Callback
+
+
+def _copied(setting: Any, model: keras.Model) -> Any:
+    """A callback or an optimizer of its own for a run, so that the reader's stays as it is."""
+    copied = copy.deepcopy(setting, {id(model): model})  # a callback knows the model that it was used with
+    for name in "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern":  # not in a configuration
+        if hasattr(setting, name):
+            setattr(copied, name, getattr(setting, name))
+    scaled = keras.optimizers.LossScaleOptimizer
+    wants_scale = isinstance(model.optimizer, scaled) and isinstance(setting, Optimizer)
+    return scaled(copied) if wants_scale and not isinstance(setting, scaled) else copied
+
+
+def _check_setting(name: str, setting: Any, model: keras.Model) -> None:
+    """Raise where a setting is none that the model's optimizer can be trained with."""
+    if isinstance(setting, numbers.Real) and not isinstance(setting, bool):
+        check_rate(name, setting)
+    elif isinstance(setting, Schedule):
+        if step := int(model.optimizer.iterations.numpy()):
+            raise ValueError(f"{name} would start at step {step} of the optimizer: compile the model anew first")
+    elif isinstance(setting, Optimizer):
+        if setting.built:
+            raise ValueError(f"{name} must be a new optimizer, got one that was built for a model")
+    elif not isinstance(setting, Callback) and not (isinstance(setting, str) and setting == "as compiled"):
+        what = "a rate, a schedule, a new optimizer, a callback or 'as compiled'"
+        raise TypeError(f"{name} must be {what}, got {setting!r}")
+    sets_rate = isinstance(setting, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
+    if sets_rate and any(isinstance(one._learning_rate, Schedule) for one, _ in _swept(model.optimizer, None)):
+        raise ValueError(f"{name} sets the rate, which it cannot where the model was compiled with a schedule")
+    with _blamed_on(f"{name} must be what can be copied"):
+        _copied(setting, model)
+
+
+def _check_sets(sets: dict[str, Any]) -> None:
+    """Raise where data cannot be read twice, or where two sets are the same."""
+    for name, data in sets.items():
+        endless = isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+        if endless or isinstance(data, Iterator) or getattr(data, "num_batches", 0) is None:
+            raise ValueError(f"{name} must be data that end and can be read twice, got {data!r}")
+    for (name, data), (other, others) in itertools.combinations(sets.items(), 2):
+        pairs = itertools.zip_longest(keras.tree.flatten(data), keras.tree.flatten(others))
+        if all(a is b or (hasattr(a, "shape") and np.array_equal(a, b)) for a, b in pairs):
+            raise ValueError(f"{other} must not be {name}, got the same data")
+
+
+def _each_setting(model: keras.Model, settings: dict[str, Any], spec: Any) -> Iterator[tuple[str, Any, Saved]]:
+    """Make the model train with each setting in turn; with a new optimizer give the values of its variables, too.
+
+    What can share a traced training step comes one after another: "as compiled" and callbacks, then the rates.
+    """
+    kinds = (Callback | str, numbers.Real, Schedule, Optimizer)
+    kind = {label: [isinstance(setting, one) for one in kinds].index(True) for label, setting in settings.items()}
+    swept, rate, last = _swept(model.optimizer, None), tf.Variable(0.0, trainable=False), None
+    for label in sorted(settings, key=kind.get):
+        setting, slots = settings[label], []
+        if kind[label] != last or kind[label] > 1:
+            vars(model)["train_function"] = None  # the step is traced anew
+            gc.collect()  # a traced step is in cycles, and with it the optimizer of the last setting
+        last = kind[label]
+        if isinstance(setting, numbers.Real):
+            rate.assign(setting)
+        if isinstance(setting, Optimizer):
+            with model.distribute_strategy.scope():
+                vars(model)["optimizer"] = _copied(setting, model)
+            _build(model, spec)
+            slots = _values(model.optimizer.variables)
+        at = setting if isinstance(setting, Schedule) else lambda _: rate
+        with _at_rate(swept if isinstance(setting, numbers.Real | Schedule) else [], at):
+            yield label, setting, slots
+
+
+def _trained(
+    model: keras.Model, data: _Data, seed: int, epochs: int, setting: Any, validation: _Data, bar: tqdm
+) -> float:
+    """Train with the order of a seed; return the seconds that it took."""
+    random.seed(seed)  # with it Keras shuffles the batches of a PyDataset
+    in_order = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: data.reorder(seed, epoch), on_epoch_end=lambda epoch, logs: bar.update()
+    )
+    more = {"callbacks": [in_order]}
+    if isinstance(setting, Callback):
+        more = {"callbacks": [in_order, _copied(setting, model)], "validation_data": validation.source()}
+    start = time.perf_counter()
+    with _blamed_on(TRAINABLE):
+        model.fit(data.source(shuffle=True), epochs=epochs, verbose=0, shuffle=False, **more)
+    return time.perf_counter() - start
+
+
+def _drawn_anew(model: keras.Model, seed: int) -> Saved:
+    """New values for the weights of all layers that are trained."""
+    random.seed(seed)  # from it Keras draws the seeds of initialisers
+    with _blamed_on("reinitialise must be False where keras.models.clone_model cannot build the model again"):
+        pairs = list(zip(model.weights, keras.models.clone_model(model).get_weights(), strict=True))
+    trained = {weight.path.rpartition("/")[0] for weight in model.trainable_weights}  # a layer's path
+    return [(weight, value) for weight, value in pairs if weight.path.rpartition("/")[0] in trained]
+
+
+def compare(
+    model: keras.Model,
+    settings: dict[str, Any],
+    x: Any,
+    y: Any = None,
+    *,
+    validation_data: Any,
+    test_data: Any = None,
+    epochs: int,
+    seeds: int = 3,
+    batch_size: int = 32,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    reinitialise: bool = False,
+    progress: bool = True,
+) -> Comparison:
+    """Train a compiled model with each setting, several times, and note the losses that it ends with.
+
+    Every run starts from the weights that the model came with, pretrained ones included, and from the state of its
+    optimizer; a new optimizer starts at its beginning. It is one `fit` and one `evaluate` of plain Keras, with the
+    model's own losses, metrics, frozen layers, loss scale and `train_step`. The training step is traced once for
+    all rates, once for "as compiled" and all callbacks, and once for each schedule and each optimizer. Any number
+    of rates takes the memory of one. An optimizer is let go after its runs, but TensorFlow 2.21 keeps as much of
+    its memory as when a model is compiled and fitted again and again.
+
+    Runs with the same seed are a pair: they get arrays, and the batches of a PyDataset, in the same order, and
+    dropout begins with the same draws. A tf.data.Dataset shuffles itself, whatever the seed: its runs are no
+    pairs, and differ only if it shuffles or there is dropout.
+
+    Choose by `result.best`, which reads the validation losses. The best of several is too good on the data that it
+    was chosen with: report its test loss.
+
+    Afterwards the model is as before, also after an exception: weights, optimizer, metrics, random seeds, history.
+    The stop button returns the runs that are complete. Not undone: a model, its optimizer and its metrics without
+    variables have got them, and a shuffling tf.data.Dataset has moved on to its next order.
+
+    Args:
+        model: Compiled, with one optimizer. What it evaluates must have a "loss".
+        settings: By its label, each one of: a rate or a `LearningRateSchedule`, which takes the place of what was
+            compiled in (also of a schedule or a warm-up), while the optimizer stays; an `Optimizer` that is new; a
+            `Callback` such as `ReduceLROnPlateau`, of which each run gets a copy, and the validation loss of each
+            epoch; or "as compiled". With a `MultiOptimizer` the largest of its rates becomes the one given, and
+            the others keep their ratio to it.
+        x: What `fit` takes, but a PyTorch DataLoader, and what can be read again and again: arrays, nested in
+            lists, tuples and dicts as the model wants them, or a tf.data.Dataset or a PyDataset that ends.
+        y: Targets, where `x` are arrays.
+        validation_data: As for `fit`: `(x, y)`, `(x, y, sample_weight)`, or batches. Not the training data.
+        test_data: The same, of data that are neither; what reports is measured on them.
+        epochs: Passes over `x` in each run.
+        seeds: How many runs each setting gets, at most 31. Three show a run that fails now and then; an interval
+            that is narrow enough to tell settings apart often needs five to ten.
+        batch_size: Of arrays; 32 as in `fit`.
+        sample_weight: Weights of the samples, where `x` are arrays.
+        class_weight: The weight of the samples of each class, by the number of the class, as in `fit`.
+        reinitialise: Whether each seed draws the weights anew, too. Layers without a weight that is trained, such
+            as frozen ones, keep theirs. For models that `keras.models.clone_model` can build again.
+        progress: Whether to show a bar on standard output.
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        TypeError: An argument is of the wrong type, a setting is of no kind listed above, or `x`, `y` or
+            `sample_weight` hold what is not an array.
+        ValueError: A number is out of range; data cannot be read twice, or two of the sets are the same; the model
+            is not compiled, keeps a second optimizer, cannot train on or evaluate the data, or cannot be built
+            again; a schedule is to go on after steps that were made before; an optimizer is not new.
+        KeyboardInterrupt: The stop button was pressed before a run was complete.
+    """
+    epochs, seeds = check_count("epochs", epochs), check_count("seeds", seeds, most=len(T_QUANTILES) + 1)
+    check_count("batch_size", batch_size)
+    check_bool("reinitialise", reinitialise)
+    check_bool("progress", progress)
+    _check_model(model)
+    if not isinstance(settings, dict) or not settings:
+        raise TypeError(f"settings must be a dict with a setting for each label, got {settings!r}")
+    for label, setting in settings.items():
+        _check_setting(f"settings[{label!r}]", setting, model)
+    held = {"validation_data": validation_data} | ({} if test_data is None else {"test_data": test_data})
+    _check_sets({"x": x} | {name: keras.utils.unpack_x_y_sample_weight(data)[0] for name, data in held.items()})
+    strategy = model.distribute_strategy
+    with _generators_kept():
+        data = _Data(x, y, sample_weight, class_weight, batch_size, 0, strategy)
+        held = {name: _held_out(name, given, batch_size, strategy) for name, given in held.items()}
+    with _blamed_on(TRAINABLE):
+        _build(model, data.dataset.element_spec)
+    result = Comparison(*({label: [] for label in settings} for _ in range(3)), stopped="interrupted")
+    bar, saved = _bar("compare", len(settings) * seeds * epochs, progress), _values(_variables(model))
+
+    def evaluate(steps: int | None = None) -> list[float]:
+        logs = [model.evaluate(one.source(), steps=steps, verbose=0, return_dict=True) for one in held.values()]
+        if not all("loss" in one for one in logs):
+            raise ValueError(f"model.test_step must return a dict with 'loss', got {', '.join(logs[0])}")
+        return [float(one["loss"]) for one in logs]
+
+    with contextlib.suppress(KeyboardInterrupt), bar, _lent(model, saved):
+        with _blamed_on(f"model must be able to evaluate {' and '.join(held)}"):
+            evaluate(steps=1)
+        _build(model, data.dataset.element_spec)  # where only a first batch made the weights
+        model.reset_metrics()
+        known = {id(variable) for variable, _ in saved}
+        saved.extend(_values(variable for variable in _variables(model) if id(variable) not in known))
+        anew = [_drawn_anew(model, seed) if reinitialise else [] for seed in range(seeds)]
+        with contextlib.closing(_each_setting(model, settings, data.dataset.element_spec)) as each:
+            for label, setting, slots in each:
+                for seed in range(seeds):
+                    _put_back([*saved, *slots, *anew[seed]], seed)
+                    seconds = _trained(model, data, seed, epochs, setting, held["validation_data"], bar)
+                    for noted, loss in zip((result.losses, result.test_losses), evaluate(), strict=False):
+                        noted[label].append(loss)
+                    result.seconds[label].append(seconds)
+                    bar.update(sum(map(len, result.seconds.values())) * epochs - bar.n)  # a callback may end a run
+        result.stopped = "complete"
+    if not any(result.seconds.values()):
+        raise KeyboardInterrupt
+    return result

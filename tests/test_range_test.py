@@ -115,6 +115,57 @@ def test_losses_are_those_of_the_batches(name, arrays):
     np.testing.assert_allclose(result.losses, losses, rtol=1e-5)
 
 
+def test_losses_on_held_out_data_are_those_after_each_update(arrays):
+    x, y = arrays
+    held, batches = (x[48:], y[48:]), tf.data.Dataset.from_tensor_slices((x[:48], y[:48])).batch(16)
+    model = small_model("adam")
+    result = lr.range_test(model, batches, validation_data=held, steps=7, repeats=2, **RATES, progress=False)
+    assert later_fit(model, arrays) == later_fit(small_model("adam"), arrays)
+    model, losses = small_model("adam"), []
+    for rate, batch in zip(result.learning_rates, batches.repeat(), strict=False):
+        model.optimizer.learning_rate = float(rate)
+        model.train_on_batch(*batch)
+        losses.append(model.evaluate(*held, batch_size=22, verbose=0, return_dict=True)["loss"])
+    np.testing.assert_allclose(result.sweeps[0], losses, rtol=1e-5)
+    assert not np.array_equal(result.sweeps[0], result.sweeps[1])  # other dropout
+
+
+def test_the_held_out_batch_is_of_a_bounded_size(arrays, monkeypatch):
+    seen = []
+    monkeypatch.setattr(lr, "HELD_OUT", 8)
+    model = small_model("adam", run_eagerly=True)
+    monkeypatch.setattr(model, "test_step", lambda data: seen.append(data[0].shape[0]) or {"loss": data[0][0, 0]})
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(32)
+    for held in (arrays, batches):
+        lr.range_test(model, *arrays, validation_data=held, steps=3, **RATES, progress=False)
+    assert seen == [8, 8, 8, 32, 32, 32]
+    with pytest.raises(
+        ValueError, match="validation_data must be what evaluate takes: x, y and sample_weight must"
+    ):
+        lr.range_test(model, *arrays, validation_data=(arrays[0], arrays[1][:3]), steps=3, **RATES, progress=False)
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_a_model_that_is_trained_already(validated, arrays):
+    """For other classes there is something to learn, from a loss far above that of equal guesses; from a batch of
+    what it knows there is nothing that could be told from the noise, and no rule answers."""
+    x, y = arrays
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.1), LOSS)
+    model.fit(x, y, epochs=60, verbose=0)
+    arguments = {"min_lr": 1e-5, "max_lr": 10, "steps": 120, "repeats": 3, "progress": False}
+    held = {"validation_data": (x, y)} if validated else {}
+    known = lr.range_test(model, x, y, **arguments, **held)
+    assert known.losses[0] < np.log(3) / 3
+    others = {"validation_data": (x, (y + 1) % 3)} if validated else {}
+    new = lr.range_test(model, x, (y + 1) % 3, **arguments, **others)
+    assert new.losses[0] > 2 * np.log(3)
+    assert 1e-4 < new.suggest("valley") < 3 and new.bounds()
+    if not validated:  # the held-out batch is always the same: it shows how the last bit is learned
+        assert known.suggest("valley") is None
+        assert "begin with a smaller min_lr" in known.why("valley") or "flat" in known.why("valley")
+
+
 @pytest.mark.parametrize("sweep", ["exponential", "linear"])
 @pytest.mark.parametrize("steps", [2, 7, 50])
 def test_both_ends_of_the_sweep_are_reached(sweep, steps, arrays):

@@ -39,7 +39,7 @@ def five_rates():
     cells = nbformat.read(ROOT / "notebooks/01_fixed_learning_rates.ipynb", as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     shown = [output for output in outputs if "image/png" in output.get("data", {})]
-    (figure,) = (out for out in shown if "five Adam rates" in out.metadata["image/png"]["alt"])
+    (figure,) = (out for out in shown if "five rates of Adam" in out.metadata["image/png"]["alt"])
     return base64.b64decode(figure.data["image/png"])
 
 

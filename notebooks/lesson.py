@@ -175,9 +175,8 @@ class Verdict:
         """What the verdict rests on, in words; of several comparisons each with its own verdict."""
         comparisons = self.judged.get("comparisons", ())
         if len(comparisons) > 1:
-            words = [
-                one["measured"].partition(": ") for one in comparisons
-            ]  # what is measured is the same for all
+            # What is measured is the same for all.
+            words = [one["measured"].partition(": ") for one in comparisons]
             said = [f"{one['verdict']}: {word[2]}" for one, word in zip(comparisons, words, strict=True)]
             return f"{words[0][0]}: " + "; ".join(said)
         only = comparisons[0]["measured"] if comparisons else self.judged.get("measured")
@@ -334,7 +333,7 @@ def forest(section: str) -> Figure | None:
     ]
     if not rows:
         return None
-    figure, ax = plt.subplots(figsize=(7, 1.3 + 0.3 * len(rows)), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5, 1.1 + 0.45 * len(rows)), layout="constrained")
     looks = {"holds": STYLES[0], "does not hold": STYLES[1], "undecided": STYLES[4]}
     for row, (statement, comparison) in enumerate(rows):
         low, high = comparison["low"], comparison["high"]
@@ -345,10 +344,11 @@ def forest(section: str) -> Figure | None:
         look = looks[comparison["verdict"]] | {"linestyle": "-"}
         ax.plot([min(ends) / scale, max(ends) / scale], [row, row], linewidth=2, **look)
         ax.plot(middle / scale, row, "o", color=look["color"])
-    ax.axvline(0, color="0.4", linewidth=1)
-    ax.set_yticks(range(len(rows)), [_label(*row) for row in rows], fontsize=9)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set(xlim=(-1.1, 1.1), xticks=[-0.55, 0, 0.55])
+        # Above its bar: beside it, a name would need a wider page than a phone's.
+        ax.text(-1.08, row - 0.35, _label(statement, comparison), fontsize=10)
+    ax.axvline(0, color="0.4", linewidth=1, zorder=0)
+    ax.set_ylim(len(rows) - 0.5, -0.8)
+    ax.set(xlim=(-1.1, 1.1), xticks=[-0.55, 0, 0.55], yticks=[])
     ax.set_xticklabels(["does not hold", "border", "holds"])
     found = [comparison["verdict"] for _, comparison in rows]
     hold, fail = found.count("holds"), found.count("does not hold")

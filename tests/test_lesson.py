@@ -64,7 +64,7 @@ def test_counts_say_what_was_seen_and_what_chance_may_do():
 def test_a_forest_has_a_row_for_each_comparison():
     figure = lesson.forest("Setting the Default Learning Rate in advance")
     (ax,) = figure.axes
-    labels = [label.get_text() for label in ax.get_yticklabels()]
+    labels = [label.get_text() for label in ax.texts]
     assert labels[0] == "high-start-converges, linear 1 (3, 3 failed)"
     assert len(labels) == 8
     plt.close(figure)

@@ -11,6 +11,7 @@ import html
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import tomllib
@@ -162,13 +163,25 @@ def _judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     return {statement["id"]: (statement, _verdicts()["verdicts"][statement["id"]]) for statement in statements}
 
 
+# "0.0828 (0.064 to 0.102)" or "3 of 3 (29 % to 100 %)", as the evidence writes what it has measured.
+_FOUND = re.compile(r"-?[\d.]+(?: of \d+)? \([^()]* to [^()]*\)")
+
+
 class Verdict:
     """A line on a statement: what was asked, the verdict of the evidence, and what was measured."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, said: str | None = None) -> None:
         if name not in _judged():
             raise ValueError(f"name must be the id of a statement in evidence/statements.toml, got {name!r}")
         self.statement, self.judged = _judged()[name]
+        self.said = said
+        found = [_FOUND.search(one["measured"]) for one in self.judged.get("comparisons", ())]
+        if said is not None and found:
+            if said.count("{}") != len(found) or not all(found):
+                raise ValueError(
+                    f"said must have a {{}} for each of {len(found)} intervals of {name}, got {said!r}"
+                )
+            self.said = said.format(*(one[0] for one in found))
 
     @property
     def measured(self) -> str:
@@ -190,33 +203,43 @@ class Verdict:
         seen = self.statement.get("seen") and judged in ("holds", "does not hold", "undecided")
         return quote, self.statement["question"], judged + " (known beforehand)" * bool(seen)
 
+    def _line(self) -> tuple[str, str, str, str]:
+        """What stands after the quotation: before the verdict, the verdict, after it, and before the link."""
+        _, question, judged = self._parts()
+        if self.said is None or not self.judged.get("comparisons"):
+            return f"{question} ", judged, f": {self.measured}", ""
+        verdict, _, known = judged.partition(" (")
+        runs = f"{self.judged['comparisons'][0]['seeds']} runs"
+        return "", verdict, f": {self.said}", runs + (", " + known.rstrip(")") if known else "")
+
     def __repr__(self) -> str:
-        quote, question, judged = self._parts()
-        return (
-            f"“{quote}” {question} {judged}: {self.measured}" if quote else f"{question} {judged}: {self.measured}"
-        )
+        before, judged, after, small = self._line()
+        quote = self._parts()[0]
+        return (f"“{quote}” " if quote else "") + before + judged + after + (f" ({small})" if small else "")
 
     def _repr_html_(self) -> str:
-        quote, question, judged, measured = map(html.escape, (*self._parts(), self.measured))
+        quote, before, judged, after, small = map(html.escape, (self._parts()[0], *self._line()))
         said = f"<q>{quote}</q> " if quote else ""
-        link = f'<a href="{STATEMENTS}">how it was judged</a>'
-        return f"<p>{said}{question} <strong>{judged}</strong>: {measured} ({link}).</p>"
+        link = f'{small}{"; " if small else ""}<a href="{STATEMENTS}">how it was judged</a>'
+        return f"<p>{said}{before}<strong>{judged}</strong>{after} ({link}).</p>"
 
 
-def verdict(name: str) -> Verdict:
+def verdict(name: str, said: str | None = None) -> Verdict:
     """The verdict line of a statement, to be shown by a cell.
 
     Args:
         name: its id in `evidence/statements.toml`.
+        said: what was measured, in the words of a lesson; each {} becomes a number with its interval. Without it
+            the line has the question and the words of the evidence.
 
     Returns:
-        What a notebook shows as a line: the article's words, the question, the verdict, what was measured.
+        What a notebook shows as a line: the article's words, the verdict, what was measured.
 
     Raises:
-        ValueError: there is no such statement.
+        ValueError: there is no such statement, or `said` has too few or too many {}.
         FileNotFoundError: the folder `evidence` is not beside the notebooks' folder.
     """
-    return Verdict(name)
+    return Verdict(name, said)
 
 
 def sections() -> list[str]:

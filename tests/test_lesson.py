@@ -28,6 +28,17 @@ def test_a_statement_that_is_not_registered_is_named():
         lesson.verdict("no")
 
 
+def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
+    line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
+    said = (
+        "holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds. (3 runs, known beforehand)"
+    )
+    assert repr(line).endswith(said)
+    assert "(3 runs, known beforehand; <a href" in line._repr_html_()
+    with pytest.raises(ValueError, match="for each of 1 intervals"):
+        lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
+
+
 def test_every_statement_has_a_verdict_line():
     for name in lesson._judged():
         assert lesson.verdict(name).measured, name

@@ -117,16 +117,16 @@ def check_flat_lines(answer: Any) -> None:
     if unknown := [value for value in answer.values() if value not in truth.values()]:
         return _verdict(False, f'Say "too small", "too large" or "broke later". You gave {unknown[0]!r}.')
     hints = {
-        "A": "A: in its first epoch its mean loss was that of equal guesses. Has it moved at all?",
-        "B": "B: a mean loss of 870 is far above not knowing anything. Who is so sure of wrong answers?",
-        "C": "C: a mean of 1.9 is below 2.30. It had learned something before it lost it.",
+        "A": "A: a hundred batches, and the loss is that of equal guesses. Has it moved at all?",
+        "B": "B: a loss of 870 is far above not knowing anything. Who is so sure of wrong answers?",
+        "C": "C: 0.61 is far below 2.30. It had learned something before it lost it.",
     }
     for name, hint in hints.items():
         if answer[name] != truth[name]:
             return _verdict(False, hint)
     _verdict(
         True,
-        "The end is the same, the first epoch is not. C wants a somewhat smaller rate.",
+        "The end is the same, the first steps are not. C wants a somewhat smaller rate.",
     )
 
 
@@ -139,25 +139,34 @@ def check_sgd_rate(rate: Any, losses: Sequence[float] | None) -> None:
     last = losses[-1] if losses else math.nan
     if last < 0.5:
         return _verdict(True, f"{rate:g} ends at {last:.2f}. At Adam's 0.001 SGD has hardly begun.")
-    if not math.isfinite(last) or (last > 2.2 and rate >= 0.2):
-        return _verdict(False, f"{rate:g} ends at {last:.2f}: beyond the wall. Go down by a factor of three.")
+    if not math.isfinite(last) or rate >= 0.2:
+        why = "Beyond the wall, or so near that it jumps about. Go down by a factor of three."
+        return _verdict(False, f"{rate:g} ends at {last:.2f}. {why}")
     if last > 2.2:
         return _verdict(False, f"{rate:g} ends at {last:.2f}: it has not begun. Go up by powers of ten.")
     return _verdict(False, f"{rate:g} ends at {last:.2f}. It learns, but slowly: go up by a factor of three.")
 
 
-def check_travel_budget(answer: Any, rate: float, steps: int) -> None:
-    """Notebook 01: how far can an Adam weight go in `steps` steps at a fixed `rate`, roughly?"""
+def check_travel_budget(answer: Any, rate: float, images: int, batch_size: int, epochs: int) -> None:
+    """Notebook 01: how far can an Adam weight go in so many epochs at a fixed `rate`, roughly?"""
     if answer is None:
         return _verdict(False, "Replace None by a number: how far is one step, and how many are there?")
     if not _is_number(answer):
         return _verdict(False, f"The answer is a distance, so one finite number. You gave {answer!r}.")
-    bound = rate * steps
-    if math.isclose(answer, bound, rel_tol=0.05):
-        return _verdict(True, f"{steps} steps of about {rate:g} each reach about {bound:g} at the most.")
-    if math.isclose(answer, rate, rel_tol=0.05):
-        return _verdict(False, "That is one step. The weight makes one such step per batch.")
-    hint = "Too far" if answer > bound else "Too short"
+    steps = images // batch_size * epochs
+    if math.isclose(answer, rate * steps, rel_tol=0.05):
+        why = f"{steps:,} steps of about {rate:g} each reach {rate * steps:g}, further than a typical weight."
+        return _verdict(True, f"{why} At a hundredth of the rate it is a sixtieth of one.")
+    wrong = {
+        rate: "That is one step. The weight makes one such step per batch.",
+        rate * epochs: "That is one step an epoch. How many batches has an epoch?",
+        rate * steps / epochs: "That is one epoch.",
+        rate * images * epochs: "That is a step for every image. The weight makes one per batch.",
+    }
+    for value, why in wrong.items():
+        if math.isclose(answer, value, rel_tol=0.05):
+            return _verdict(False, why)
+    hint = "Too far" if answer > rate * steps else "Too short"
     return _verdict(False, f"{hint}: with Adam the size of the gradient cancels, each step is about {rate:g}.")
 
 

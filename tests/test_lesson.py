@@ -96,10 +96,20 @@ def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
 
 @pytest.mark.parametrize(
     "answer, word",
-    [(None, "Replace None"), ("far", "one finite number"), (0.02, "Right"), (1e-5, "one step"), (5, "Too far")],
+    [
+        (None, "Replace None"),
+        ("far", "one finite number"),
+        (0.02, "Right"),
+        (1e-5, "one step"),
+        (1e-4, "How many batches"),
+        (2e-3, "one epoch"),
+        (2.0, "every image"),
+        (5, "Too far"),
+        (1e-9, "Too short"),
+    ],
 )
 def test_the_travel_budget_check_says_why(answer, word, capsys):
-    exercises.check_travel_budget(answer, rate=1e-5, steps=2000)
+    exercises.check_travel_budget(answer, rate=1e-5, images=20_000, batch_size=100, epochs=10)
     assert word in capsys.readouterr().out
 
 

@@ -352,6 +352,139 @@ def check_step_size(answer: Any, steps: int, steps_per_epoch: int) -> None:
     return _verdict(True, f"{halves // 2} whole cycles of {2 * epochs:.4g} epochs: the run ends at a trough.")
 
 
+def check_steps_in_decade(answer: Any) -> None:
+    """Notebook 04: of 120 steps from 1e-6 to 1, how many lie between 0.001 and 0.01?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a number of steps: how many decades are there in all?")
+    if not _is_number(answer):
+        return _verdict(False, f"The answer is a number of steps. You gave {answer!r}.")
+    if abs(answer - 20) <= 1:
+        return _verdict(True, "Six decades share 120 steps, each gets as many: 20.")
+    wrong = {
+        1: "So it would be if the rate grew in a straight line. It is multiplied by the same factor each time.",
+        120: "That is all of them. The way from 1e-6 to 1 has six decades.",
+        24: "From 1e-6 to 1 there are six decades, not five.",
+        60: "Not half: from 1e-6 to 1 there are six decades, and this is one of them.",
+    }
+    for value, why in wrong.items():
+        if abs(answer - value) <= 1:
+            return _verdict(False, why)
+    _verdict(False, "Count the factors of ten between 1e-6 and 1. They share the steps equally.")
+
+
+_FOUR_SWEEPS = {"A": "starts too high", "B": "fine", "C": "mean so far", "D": "ends too low"}
+
+
+def four_sweeps() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Notebook 04: rates and smoothed losses of four range tests, of which one can be trusted."""
+
+    def losses(rates: np.ndarray) -> np.ndarray:
+        fall = 1.8 / (1 + (0.02 / rates) ** 1.5)
+        return 2.3 - fall + np.where(rates > 0.3, 40 * (rates - 0.3) ** 2, 0)
+
+    ranges = {"A": (0.03, 1.0), "B": (1e-4, 1.0), "C": (1e-4, 1.0), "D": (1e-6, 2e-3)}
+    curves = {}
+    for name, (low, high) in ranges.items():
+        rates = np.geomspace(low, high, 100)
+        seen = losses(rates) + 0.02 * np.random.default_rng(ord(name)).normal(size=100)
+        if name == "C":
+            seen = np.cumsum(seen) / np.arange(1, 101)
+        curves[name] = rates, seen
+    return curves
+
+
+def check_four_sweeps(answer: Any) -> None:
+    """Notebook 04: what is wrong with each of the `four_sweeps`?"""
+    truth = _FOUR_SWEEPS
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, f"Replace each None by one of: {', '.join(sorted(truth.values()))}.")
+    if set(map(str, answer.values())) != set(truth.values()):
+        return _verdict(False, f"Use each of {', '.join(sorted(truth.values()))} once.")
+    hints = {
+        "D": "One curve has hardly begun to fall when it ends. Where should its test have gone on to?",
+        "A": "One curve has no flat part: it falls from its first step. What would a smaller min_lr have shown?",
+        "C": "Two curves have the same range. One breaks where the other still falls: whose loss is that?",
+    }
+    for name, hint in hints.items():
+        if answer[name] != truth[name]:
+            return _verdict(False, hint)
+    _verdict(True, "A curve that can be read has all three parts, flat, falling and breaking, and true losses.")
+
+
+def check_three_rates(
+    answer: Any, picks: Sequence[float], broke: Sequence[float], grid: Mapping[float, float]
+) -> None:
+    """Notebook 04: three rates to try, from the picks of five sweeps, where those broke, and real runs."""
+    if answer is None:
+        return _verdict(False, "Replace None by three rates: one that the sweeps point at, one above, one below.")
+    if not isinstance(answer, list | tuple) or len(answer) != 3 or not all(map(_is_number, answer)):
+        return _verdict(False, f"The answer is a list of three rates. You gave {answer!r}.")
+    low, middle, high = sorted(answer)
+    if low <= 0:
+        return _verdict(False, f"A learning rate is above 0. You gave {low:g}.")
+    if high >= min(broke):
+        return _verdict(False, f"{high:g} is beyond {min(broke):.2g}, where one of the sweeps broke.")
+    if high / middle < 2 or middle / low < 2:
+        why = "Runs differ by as much from one seed to the next. Half a decade, a factor of three, can be told."
+        return _verdict(False, f"Two of your rates are closer than a factor of 2. {why}")
+    if high / middle > 6 or middle / low > 6:
+        return _verdict(
+            False, "There is a gap of more than a factor of 6 between two of them: the best may lie there."
+        )
+    center = float(np.exp(np.mean(np.log(picks))))
+    if not low <= center <= high:
+        side = "below" if high < center else "above"
+        return _verdict(False, f"All three lie {side} {center:.2g}, about which the five picks scatter.")
+    rates = sorted(grid)
+    ends = [
+        float(np.interp(math.log(rate), np.log(rates), [grid[r] for r in rates])) for rate in (low, middle, high)
+    ]
+    listed = ", ".join(f"{end:.3f}" for end in ends)
+    why = f"Real runs there end at about {listed}; the best of the whole grid at {min(grid.values()):.3f}."
+    _verdict(True, f"{why} Now repeat the best one with other seeds.")
+
+
+def check_peak(answer: Any, table: Mapping[float, Sequence[float]]) -> None:
+    """Notebook 05: which peak of a cycle to ship, where some runs are lost (a loss above 2)?"""
+    if answer is None:
+        return _verdict(False, "Replace None by a peak of the table. What does a customer get who runs it once?")
+    if not _is_number(answer) or answer not in table:
+        return _verdict(False, f"Choose one of {', '.join(f'{peak:g}' for peak in table)}. You gave {answer!r}.")
+    lost = {peak: sum(loss > 2 for loss in losses) for peak, losses in table.items()}
+    safe = max(peak for peak in table if not lost[peak])
+    if lost[answer]:
+        mean, best = np.mean(table[answer]), min(table[answer])
+        why = f"Its best run ends at {best:.3f}, but {lost[answer]} of {len(table[answer])} are lost"
+        return _verdict(False, f"{why}: what one run brings, on the average, is {mean:.2f}.")
+    if answer < safe:
+        return _verdict(False, f"Safe, but {safe:g} lost no run either, and ends lower.")
+    why = "The highest that lost none. Five of five would often be seen even if it lost one run in ten:"
+    _verdict(True, f"{why} repeat it, or put a warm-up before it.")
+
+
+def check_gamma(answer: Any, steps: int, share: float) -> None:
+    """Notebook 05: the gamma with which the height of a cycle has shrunk to `share` after `steps` steps."""
+    if answer is None:
+        return _verdict(False, f"Replace None by a number: gamma to the power of {steps} should be {share:g}.")
+    if not _is_number(answer) or answer <= 0:
+        return _verdict(False, f"Gamma is a number above 0. You gave {answer!r}.")
+    left = answer**steps if answer < 1.01 else math.inf
+    if math.isclose(left, share, rel_tol=0.03):
+        return _verdict(True, f"{answer:.5f} to the power of {steps} is {left:.2f}.")
+    if answer >= 1:
+        return _verdict(False, "With 1 or more the height never shrinks.")
+    if math.isclose(answer, share):
+        return _verdict(
+            False, "Gamma acts in every step: after two steps so little would be left that no cycle is seen."
+        )
+    if left > share:
+        why = f"After {steps} steps {left:.0%} of the height are left, not {share:.0%}. Take a smaller gamma"
+        return _verdict(False, why + ": the root, not a share of it.")
+    _verdict(False, f"After {steps} steps only {left:.2%} of the height are left, not {share:.0%}.")
+
+
 def check_steepest(answer: Any, learning_rates: Sequence[float], losses: Sequence[float]) -> None:
     """Notebook 04: at which rate does the loss fall fastest per decade, before its minimum?"""
     if answer is None:
@@ -377,51 +510,6 @@ def check_steepest(answer: Any, learning_rates: Sequence[float], losses: Sequenc
     if float(answer).is_integer() and 0 <= answer < len(rates):
         return _verdict(False, "That looks like a position in the table. The answer is the rate in that row.")
     _verdict(False, "For each row take loss of the next row minus loss of the row before; the lowest wins.")
-
-
-def check_step_decay(answer: Any, initial: float, drop: float, every: int) -> None:
-    """Notebook 02: a stateless step decay, `initial` times `drop` after each `every` epochs, counted from 0."""
-    if answer is None:
-        return _verdict(False, "Replace None by a function of the epoch. How many drops lie behind it? Use //.")
-    if not callable(answer):
-        return _verdict(False, f"The answer is a function that takes the epoch. You gave {answer!r}.")
-    epochs = sorted({0, 1, every - 1, every, every + 1, 2 * every - 1, 2 * every, 3 * every})
-    try:
-        rates, again = ([answer(epoch) for epoch in order] for order in (epochs, epochs[::-1]))
-    except Exception as error:  # the learner's own function can raise anything
-        return _verdict(False, f"Your function raised {type(error).__name__}: {error}")
-    for rate in rates:
-        if isinstance(rate, bool) or not isinstance(rate, float | np.floating):
-            return _verdict(False, f"The rate must be a float, Keras insists on it. You returned {rate!r}.")
-        if not math.isfinite(rate):
-            return _verdict(False, f"The rate must be a finite number. You returned {rate!r}.")
-    for epoch, rate, other in zip(epochs, rates, again[::-1], strict=True):
-        if rate != other:
-            why = f"Asked twice for epoch {epoch}, it gave {rate:g} and then {other:g}. It remembers something."
-            return _verdict(False, why + " Compute the rate from the epoch alone.")
-    if not math.isclose(rates[0], initial, rel_tol=1e-6):
-        return _verdict(False, f"Epoch 0 should train at {initial:g}, not at {rates[0]:g}.")
-
-    def fits(drops_behind: Any, factor: float = drop) -> bool:
-        return np.allclose(rates, [initial * factor ** drops_behind(epoch) for epoch in epochs], rtol=1e-6, atol=0)
-
-    if fits(lambda epoch: epoch // every):
-        why = f"Epochs 0 to {every - 1} train at {initial:g}, epoch {every} is the first at {initial * drop:g}."
-        return _verdict(True, why)
-    if fits(lambda epoch: (epoch + 1) // every):
-        why = f"Early by one: it drops in epoch {every - 1}, after {every - 1} whole epochs. Epochs count from 0."
-        return _verdict(False, why)
-    if fits(lambda epoch: max(epoch - 1, 0) // every):
-        return _verdict(False, f"Late by one: epoch {every} still trains at {initial:g}.")
-    if fits(lambda epoch: epoch / every):
-        return _verdict(False, "It falls a little in every epoch. Use whole drops only: // instead of /.")
-    factor = rates[epochs.index(every)] / initial
-    if factor > 0 and fits(lambda epoch: epoch // every, factor):
-        return _verdict(False, f"The drops come in the right epochs, but by the factor {factor:g}, not {drop:g}.")
-    for epoch, rate in zip(epochs, rates, strict=True):
-        wanted = initial * drop ** (epoch // every)
-        if not math.isclose(rate, wanted, rel_tol=1e-6):
-            return _verdict(False, f"In epoch {epoch} the rate should be {wanted:g}, not {rate:g}.")
 
 
 def check_drop_time(answer: Any, losses: Sequence[float], settled: int) -> None:

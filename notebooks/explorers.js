@@ -445,11 +445,11 @@ function manyRuns({ runs = [], curves, view, views }) {
     return { layers: [left.frame, left.inside(...drawn), right.frame, right.inside(...lines)] };
   };
 
-  // Against the rate: a dot for each run's end, a line through the medians; and the share of collapsed runs.
+  // Against the rate: a dot for each run's end, a line through the medians; and the share of those that know nothing.
   const ends = ({ chosen, style, metric, y, one, two }) => {
     const rates = ordered(distinct(runs.map(({ rate }) => rate))), x = rateAxis(rates, "largest rate");
     const left = axes(one, "How they end", x, y), drawn = [], shares = [], middles = [];
-    const right = axes(two, "Share of collapsed runs", x, axis(-4, 104, "%"));
+    const right = axes(two, "Share of runs no better than guessing", x, axis(-4, 104, "%"));
     const last = (run) => run.history[metric].at(-1) ?? y.high; // what is no number any more, at the upper edge
     for (const group of distinct(chosen.map(kind))) {
       const own = chosen.filter((run) => kind(run) === group), i = style(own[0]);
@@ -488,11 +488,11 @@ function manyRuns({ runs = [], curves, view, views }) {
     const tested = tests.length ? `Test loss ${spread(tests)}.` : "No test loss.";
     const where = lost.length ? `, at rate ${ordered(distinct(lost)).map(word).join(", ")}` : "";
     const hint = name ? "" : "To tell them apart, choose an optimizer or a schedule.";
-    const ended = ({ status, collapsed }) => (status === "finished" && collapsed ? "collapsed" : status);
+    const ended = ({ status, collapsed }) => (status === "finished" && collapsed ? "no better than guessing" : status);
     return {
       say: chosen.length
         ? [`${count(chosen, "run")}, ${count(of("label"), "setting")}, ${count(of("seed"), "seed")}.`,
-          `${result ?? tested} Collapsed or diverged: ${lost.length}${where}. ${hint}`]
+          `${result ?? tested} No better than guessing: ${lost.length}${where}. ${hint}`]
         : ["No run has this combination.", "Set one of the choices to “all”."],
       layers, height, hidden: [against && "rate"], legend: names.map((group, i) => [i, group]),
       table: ["Each run", ["run", "seed", "epochs", `last ${label}`, "test loss", "ended"], chosen.map((run) =>

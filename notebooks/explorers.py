@@ -339,5 +339,5 @@ def explore_runs(runs: Sequence[Any], view: str = "every epoch", guessing: float
     data = {"explorer": "runs", "runs": described, "curves": list(curves.values())}
     data |= {"view": _choice("view", view, VIEWS), "views": list(VIEWS)}
     lost = sum(run["collapsed"] for run in described)
-    text = f"Explorer: {len(runs)} runs, of which {lost} collapsed or diverged."
+    text = f"Explorer: {len(runs)} runs, of which {lost} end no better than guessing."
     return Explorer(data, "\n".join([text, *_settings(described)]))

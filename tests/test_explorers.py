@@ -440,7 +440,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_stands(open_page, four):
     assert "unknown here" in mount(page, unknown).picture.text_content()
     page.evaluate("away()")
     everything_lost = mount(page, explorers.explore_runs([Failed()], view="against the rate").data)
-    assert "Collapsed or diverged: 1, at rate 5" in everything_lost.last["sentence"]
+    assert "No better than guessing: 1, at rate 5" in everything_lost.last["sentence"]
 
 
 @on_a_browser

@@ -15,7 +15,22 @@ def _verdict(right: bool, why: str) -> None:
 
 def _is_number(answer: Any) -> bool:
     number = isinstance(answer, int | float | np.number) and not isinstance(answer, bool)
-    return number and math.isfinite(answer)
+    return number and abs(answer) < 1e300  # finite, and an integer that float() can take
+
+
+def _matches(answer: Any, truth: Mapping[str, str], hints: Mapping[str, str], why: str) -> None:
+    """A matching: each key of `truth` gets one of its words, each word once. The first wrong key has its hint."""
+    words = ", ".join(sorted(truth.values()))
+    if not isinstance(answer, Mapping) or set(answer) != set(truth):
+        return _verdict(False, f"The answer is a dict with the keys {', '.join(truth)}. You gave {answer!r}.")
+    if any(value is None for value in answer.values()):
+        return _verdict(False, f"Replace each None by one of: {words}.")
+    if set(map(str, answer.values())) != set(truth.values()):
+        return _verdict(False, f"Use each of {words} once. You gave {list(answer.values())}.")
+    for name, hint in hints.items():
+        if answer[name] != truth[name]:
+            return _verdict(False, hint)
+    _verdict(True, why)
 
 
 def check_critical_rate(answer: Any) -> None:
@@ -109,24 +124,13 @@ def check_plan(answer: Any) -> None:
 
 def check_flat_lines(answer: Any) -> None:
     """Notebook 01: which of three runs at the loss of equal guesses had which fault?"""
-    truth = {"A": "too small", "B": "too large", "C": "broke later"}
-    if not isinstance(answer, Mapping) or set(answer) != set(truth):
-        return _verdict(False, f"The answer is a dict with the keys A, B and C. You gave {answer!r}.")
-    if any(value is None for value in answer.values()):
-        return _verdict(False, 'Replace each None by "too small", "too large" or "broke later".')
-    if unknown := [value for value in answer.values() if value not in truth.values()]:
-        return _verdict(False, f'Say "too small", "too large" or "broke later". You gave {unknown[0]!r}.')
     hints = {
         "A": "A: a hundred batches, and the loss is that of equal guesses. Has it moved at all?",
         "B": "B: a loss of 870 is far above not knowing anything. Who is so sure of wrong answers?",
-        "C": "C: 0.61 is far below 2.30. It had learned something before it lost it.",
     }
-    for name, hint in hints.items():
-        if answer[name] != truth[name]:
-            return _verdict(False, hint)
-    _verdict(
-        True,
-        "The end is the same, the first steps are not. C wants a somewhat smaller rate.",
+    truth = {"A": "too small", "B": "too large", "C": "broke later"}
+    _matches(
+        answer, truth, hints, "The end is the same, the first steps are not. C wants a somewhat smaller rate."
     )
 
 
@@ -315,15 +319,10 @@ def check_uncorrected_adam(rule: Any, longest: Any) -> None:
         return _verdict(True, f"{why} is safe at a rate with the correction may break without it.")
     wrong = {
         1.0: "One rate is what Adam makes with the correction. Call your own rule.",
-        lengths[
-            0
-        ]: "That is the first step. The mean fills up faster than the mean square: look at the next ones.",
+        lengths[0]: "That is the first step. The mean fills up faster than the mean square: look further.",
         lengths[-1]: "That is a late step. The longest comes early.",
         float(lengths.index(best) + 1): "That is when it happens. How long is it?",
-        1
-        / math.sqrt(
-            0.001
-        ): "That would be a full mean over the first mean square. The mean needs some steps, too.",
+        0.001**-0.5: "That would be a full mean over the first mean square. The mean needs some steps, too.",
     }
     for value, why in wrong.items():
         if math.isclose(longest, value, rel_tol=0.01):
@@ -395,22 +394,13 @@ def four_sweeps() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def check_four_sweeps(answer: Any) -> None:
     """Notebook 04: what is wrong with each of the `four_sweeps`?"""
-    truth = _FOUR_SWEEPS
-    if not isinstance(answer, Mapping) or set(answer) != set(truth):
-        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
-    if any(value is None for value in answer.values()):
-        return _verdict(False, f"Replace each None by one of: {', '.join(sorted(truth.values()))}.")
-    if set(map(str, answer.values())) != set(truth.values()):
-        return _verdict(False, f"Use each of {', '.join(sorted(truth.values()))} once.")
     hints = {
         "D": "One curve has hardly begun to fall when it ends. Where should its test have gone on to?",
         "A": "One curve has no flat part: it falls from its first step. What would a smaller min_lr have shown?",
         "C": "Two curves have the same range. One breaks where the other still falls: whose loss is that?",
     }
-    for name, hint in hints.items():
-        if answer[name] != truth[name]:
-            return _verdict(False, hint)
-    _verdict(True, "A curve that can be read has all three parts, flat, falling and breaking, and true losses.")
+    why = "A curve that can be read has all three parts, flat, falling and breaking, and true losses."
+    _matches(answer, _FOUR_SWEEPS, hints, why)
 
 
 def check_three_rates(
@@ -551,22 +541,13 @@ def four_schedules() -> dict[str, list[float]]:
 
 def check_four_schedules(answer: Any) -> None:
     """Notebook 02: which of the `four_schedules` has which schedule?"""
-    truth = {name: schedule for name, (schedule, _) in _FOUR_SCHEDULES.items()}
-    if not isinstance(answer, Mapping) or set(answer) != set(truth):
-        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
-    if any(value is None for value in answer.values()):
-        return _verdict(False, f"Replace each None by one of: {', '.join(sorted(truth.values()))}.")
-    if set(map(str, answer.values())) != set(truth.values()):
-        return _verdict(False, f"Use each of {', '.join(sorted(truth.values()))} once.")
     hints = {
         "D": "One curve falls at once and then stands still, high above the others. Whose floor is that?",
         "B": "One curve is late from the beginning. Which schedule never has a large rate?",
         "A": "One curve has cliffs. Where the loss falls in a step or two, the rate did.",
     }
-    for name, hint in hints.items():
-        if answer[name] != truth[name]:
-            return _verdict(False, hint)
-    _verdict(True, "Floors, cliffs and late starts tell schedules apart.")
+    truth = {name: schedule for name, (schedule, _) in _FOUR_SCHEDULES.items()}
+    _matches(answer, truth, hints, "Floors, cliffs and late starts tell schedules apart.")
 
 
 def check_schedule(answer: Any) -> None:
@@ -614,24 +595,74 @@ def check_schedule(answer: Any) -> None:
     _verdict(True, "Right at its first, middle and last step, and it survives being saved.")
 
 
-def check_ties(answer: Any, table: Mapping[str, Sequence[float]]) -> None:
-    """Notebook 06: which rows have a range that overlaps that of the row with the lowest median?"""
+def check_next_rate(answer: Any, tried: Mapping[float, float]) -> None:
+    """Notebook 06: the next rate to try, where the best of those tried is the largest."""
     if answer is None:
-        return _verdict(False, "Replace None by a set of names: who begins no higher than the best one ends?")
-    if not isinstance(answer, set | list | tuple) or not all(isinstance(name, str) for name in answer):
-        return _verdict(False, f"The answer is a set of names, such as {{'a', 'b'}}. You gave {answer!r}.")
-    best = min(table, key=lambda name: np.median(table[name]))
-    ties = {name for name in table if name != best and min(table[name]) <= max(table[best])}
-    if unknown := set(answer) - set(table):
-        return _verdict(False, f"{', '.join(sorted(unknown))} is not in the table.")
-    if set(answer) == ties:
-        return _verdict(True, f"{best} has the lowest median; its highest value is {max(table[best]):g}.")
-    if best in answer:
-        return _verdict(False, f"{best} is the one with the lowest median: leave it out.")
-    if missing := ties - set(answer):
-        name = sorted(missing)[0]
-        why = f"{name} begins at {min(table[name]):g}, and {best} reaches up to {max(table[best]):g}."
-        return _verdict(False, why + " They overlap.")
-    name = sorted(set(answer) - ties)[0]
-    why = f"The lowest value of {name} is {min(table[name]):g}, above the highest of {best}, {max(table[best]):g}."
-    _verdict(False, why)
+        return _verdict(False, "Replace None by a rate. Where among those tried does the best one stand?")
+    if not _is_number(answer) or answer <= 0:
+        return _verdict(False, f"A learning rate is a number above 0. You gave {answer!r}.")
+    best, top = min(tried, key=tried.__getitem__), max(tried)
+    if 2 * top <= answer <= 5 * top:
+        return _verdict(True, f"{best:g} is the best and the largest: the valley may go on. {answer:g} tells.")
+    if answer in tried:
+        return _verdict(
+            False, f"{answer:g} has been tried. Repeat it later; first find the other side of the valley."
+        )
+    if answer < top:
+        return _verdict(
+            False, f"Between two tried rates there is little to gain while the best, {best:g}, is the largest."
+        )
+    if answer < 2 * top:
+        return _verdict(
+            False, f"{answer:g} is so near to {top:g} that seeds will hide the difference. Step further."
+        )
+    _verdict(
+        False, f"{answer:g} jumps over the wall, perhaps. A factor of three is a step that one can go back from."
+    )
+
+
+def check_patients(answer: Any) -> None:
+    """Notebook 06: what to do about four runs that went wrong."""
+    truth = {"A": "rate far too large", "B": "overfitting", "C": "longer warm-up", "D": "lower the rate now"}
+    hints = {
+        "A": "A: one loss is far above not knowing anything. What made it so sure, in a single step?",
+        "B": "B: the training loss goes on falling. What gets worse is only what it has not seen.",
+        "C": "C: seven of eight seeds like the peak. What helps the eighth to survive its first steps?",
+    }
+    why = "Training against validation loss, one seed or all, first steps or late ones: these tell them apart."
+    _matches(answer, truth, hints, why)
+
+
+def check_settings(answer: Any, steps: int) -> None:
+    """Notebook 06: a plain rate, a schedule that ends at 0, and one with a warm-up, for a run of `steps` steps."""
+    names = ("fixed", "to 0", "warm-up")
+    if not isinstance(answer, Mapping) or set(answer) != set(names):
+        return _verdict(False, f"The answer is a dict with the keys {', '.join(names)}. You gave {answer!r}.")
+    if not _is_number(answer["fixed"]) or answer["fixed"] <= 0:
+        return _verdict(False, f"“fixed” is a plain rate, a number above 0. You gave {answer['fixed']!r}.")
+    rates = {}
+    for name in names[1:]:
+        if answer[name] is None:
+            return _verdict(False, f"Replace the None of “{name}” by a schedule, such as those of notebook 02.")
+        if not callable(answer[name]):
+            return _verdict(False, f"“{name}” is to be a schedule. You gave {answer[name]!r}.")
+        try:
+            rates[name] = np.array([float(answer[name](step)) for step in range(steps + 1)])
+        except Exception as error:  # the learner's own schedule can raise anything
+            return _verdict(False, f"“{name}” raised {type(error).__name__}: {error}")
+    end, warm = rates["to 0"], rates["warm-up"]
+    if not end[-1] <= 0.01 * end.max():
+        return _verdict(False, f"“to 0” is at {end[-1]:.3g} after {steps} steps. Which argument is its length?")
+    if end[0] < end.max():
+        return _verdict(False, "“to 0” begins below its peak: that is a warm-up. Let it only fall.")
+    if end[steps // 2] <= 0.01 * end.max():
+        return _verdict(
+            False, f"“to 0” is there after half of the {steps} steps, and the rest of the run stands still."
+        )
+    if not warm[0] < 0.2 * warm.max():
+        return _verdict(False, f"“warm-up” begins at {warm[0]:.3g} of {warm.max():.3g}: it has to begin near 0.")
+    if warm.argmax() > steps // 2:
+        return _verdict(
+            False, f"“warm-up” climbs until step {warm.argmax()} of {steps}. A tenth of them is usual."
+        )
+    _verdict(True, f"The warm-up peaks in step {warm.argmax()}, the other ends at 0. Both can go to `compare`.")

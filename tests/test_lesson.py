@@ -1,4 +1,4 @@
-"""Verdict lines, figures and self-checks."""
+"""Verdict lines and figures."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 
-import exercises
 import lesson
 
 
@@ -92,45 +91,6 @@ def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
     lesson.show(ax, "a falling line")
     assert shown == [{"image/png": {"alt": "a falling line"}}]
     assert not plt.fignum_exists(figure.number)
-
-
-@pytest.mark.parametrize(
-    "answer, word",
-    [
-        (None, "Replace None"),
-        ("far", "one finite number"),
-        (0.02, "Right"),
-        (1e-5, "one step"),
-        (1e-4, "How many batches"),
-        (2e-3, "one epoch"),
-        (2.0, "every image"),
-        (5, "Too far"),
-        (1e-9, "Too short"),
-    ],
-)
-def test_the_travel_budget_check_says_why(answer, word, capsys):
-    exercises.check_travel_budget(answer, rate=1e-5, images=20_000, batch_size=100, epochs=10)
-    assert word in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "answer, word",
-    [
-        (None, "Replace None"),
-        ("a", "a set of names"),
-        (5, "a set of names"),
-        ({1}, "a set of names"),
-        ({"b"}, "Right"),
-        (["b"], "Right"),
-        (set(), "They overlap"),
-        ({"a", "b"}, "leave it out"),
-        ({"b", "c"}, "above the highest"),
-        ({"z"}, "not in the table"),
-    ],
-)
-def test_the_check_of_ties_says_why(answer, word, capsys):
-    exercises.check_ties(answer, {"a": [1, 2, 3], "b": [3, 4, 5], "c": [3.5, 4, 5]})
-    assert word in capsys.readouterr().out
 
 
 def test_recorded_runs_say_where_they_come_from():

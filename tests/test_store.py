@@ -153,10 +153,11 @@ def test_numbers_do_not_depend_on_the_number_of_cores(alone):
 
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_every_result(tmp_path):
-    """README's own lines, in a process of their own: the upload loads the module anew."""
+    """The lines of CONTRIBUTING.md, in a process of their own: the upload loads the module anew."""
     store = ROOT / "runs.jsonl"
     assert not store.exists()
-    (block,) = re.findall(r"```python\n(import joblib, keras\n.*?)```", (ROOT / "README.md").read_text(), re.S)
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(r"```python\n(import joblib, keras\n.*?)```", text, re.S)
     script = tmp_path / "study.py"
     script.write_text(block)
     process = started([script], cwd=ROOT, env={"TF_NUM_INTRAOP_THREADS": ""})

@@ -1,0 +1,96 @@
+"""What came of it, as a file: `python -m evidence judge` writes results.json, notebook 04 reads it."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import candidates, measure
+from .measure import Measured, Method, Row
+from .recording import FILES, RUNS, SWEEP_SEEDS
+from .runner import BUDGETS
+
+PATH = Path(__file__).with_name("results.json")
+
+
+def _row(row: Row) -> dict[str, list[float]]:
+    """Each number of a row with the ends of its interval; four digits."""
+    names = ("median", "ninth", "failed", "unanswered")
+    return {name: [float(f"{value:.4g}") for value in getattr(row, name)] for name in names}
+
+
+def _medians(method: Method, tasks: Sequence[Measured], budget: int) -> list[float | None]:
+    """The median regret of each task, None where no sweep had an answer."""
+    medians = []
+    for task in tasks:
+        came = [method.ask(task, seed, budget) for seed in SWEEP_SEEDS]
+        regrets = [one[0] for one in came if one is not None]
+        medians.append(float(f"{math.exp(np.median(regrets)):.4g}") if regrets else None)
+    return medians
+
+
+def computed(folder: Path = RUNS) -> dict[str, Any]:
+    """All numbers that are told of the finders.
+
+    Args:
+        folder: Of the recordings.
+
+    Returns:
+        "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
+        one's cost in steps, its row (see `measure.Row`), and the median regret of each task; "improved": for each
+        limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
+
+    Raises:
+        ValueError: Where nothing is recorded completely.
+    """
+    tasks, choices = measure.load(folder), candidates.all_candidates()
+    names = [task.task.name for task in tasks]
+    methods: dict[str, Any] = {}
+    for budget in BUDGETS:
+        methods[str(budget)] = {
+            method.name: {"cost": method.steps}
+            | _row(measure.measured(method, tasks, budget))
+            | {"by task": _medians(method, tasks, budget)}
+            for method in measure.METHODS
+        }
+        with_prodigy = [task for task in tasks if task.task.optimizer == "adamw" and task.prodigy]
+        if with_prodigy:
+            row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
+            methods[str(budget)][measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
+    came = candidates.all_results(tasks, choices)
+    improved = {}
+    for kinds in (False, True):
+        for most in candidates.CLASSES:
+            judged = candidates.judge(tasks, choices, came, most, kinds)
+            improved[f"{'one for each kind' if kinds else 'one for all'}, at most {most} steps"] = {
+                "chosen": judged.chosen,
+                "rows": {str(budget): _row(row) for budget, row in judged.rows.items()},
+                "reaches the goal": all(candidates.reached(row) for row in judged.rows.values()),
+            }
+    missing = sorted(set(FILES) - {path.stem for path in folder.glob("*.jsonl")})
+    return {"tasks": names, "missing": missing, "methods": methods, "improved": improved}
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """What the file holds."""
+    return json.dumps(results, indent=1) + "\n"
+
+
+def write(path: Path = PATH) -> None:
+    """Compute, and write the file."""
+    path.write_text(as_text(computed()), encoding="utf-8")
+
+
+def check(path: Path = PATH) -> list[str]:
+    """What is missing, or out of date."""
+    try:
+        results = computed()
+    except ValueError as error:
+        return [str(error)]
+    problems = [f"finders: {name} is not recorded: python -m evidence.finders record" for name in results["missing"]]
+    if not path.exists() or path.read_text(encoding="utf-8") != as_text(results):
+        problems.append(f"{path.name} is not what the recordings of the finders give: python -m evidence judge")
+    return problems

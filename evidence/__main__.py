@@ -30,16 +30,18 @@ def main() -> int:
 
     from . import judge
     from . import record as recorder
+    from .finders import results
 
     try:
         if arguments.command == "record":
             return 0 if recorder.record(arguments.study, arguments.jobs) else 1
         if arguments.command == "judge":
             judge.write()
+            results.write()
             return 0
     except ValueError as error:
         parser.error(str(error))
-    problems = judge.check()
+    problems = judge.check() + results.check()
     print("\n".join(problems) or "nothing is missing, wrong or out of date")
     return 1 if problems else 0
 

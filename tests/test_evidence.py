@@ -252,6 +252,7 @@ def test_a_verdict_that_is_out_of_date_is_named(verdicts, tmp_path):
 @pytest.mark.parametrize("problems, status", [([], 0), (["a: wrong"], 1)])
 def test_check_exits_with_1_where_something_is_wrong(problems, status, monkeypatch, capsys):
     monkeypatch.setattr(judge, "check", lambda: problems)
+    monkeypatch.setattr(results, "check", list)
     monkeypatch.setattr(sys, "argv", ["evidence", "check"])
     assert __main__.main() == status
     assert capsys.readouterr().out.strip()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import lr_helpers as lr
-from evidence.finders import candidates, measure, recording, rivals
+from evidence.finders import candidates, measure, recording, results, rivals
 from evidence.finders.prodigy import FIRST_D, Prodigy
 from evidence.finders.recording import CHECKPOINTS, DECADE, GRID, SWEEPS, Planned
 from evidence.finders.runner import BUDGETS, HOPELESS, Runner, batches
@@ -666,3 +666,23 @@ def test_what_is_recorded_is_complete_and_small():
         assert set(recording.plan(optimizer, first["guess"], runs)) == set(runs), path.stem
         if pair.name not in MARKS:
             assert first["data"] == pair.data().checksum
+
+
+# The file of results -----------------------------------------------------------------------------------
+
+
+def test_the_results_are_those_of_the_recordings():
+    assert results.PATH.read_text(encoding="utf-8") == results.as_text(results.computed())
+
+
+def test_results_say_what_is_missing(tmp_path, monkeypatch):
+    assert results.check(tmp_path / "no.json")[-1].startswith("no.json is not what the recordings")
+    for i, name in enumerate(NAMES[:2]):
+        written(tmp_path, name, *made_up(name, best=-4 - i, seed=i))
+    some = candidates.all_candidates()[::50]
+    monkeypatch.setattr(candidates, "all_candidates", lambda: some)
+    found = results.computed(tmp_path)
+    assert found["tasks"] == list(NAMES[:2]) and "wine-mlp-sgd" in found["missing"]
+    row = found["methods"]["300"]["ours, steepest"]
+    assert len(row["by task"]) == 2 and row["median"][1] <= row["median"][0] <= row["median"][2]
+    assert set(found["improved"]["one for all, at most 100 steps"]["rows"]) == {"300", "1500"}

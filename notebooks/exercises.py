@@ -475,33 +475,6 @@ def check_gamma(answer: Any, steps: int, share: float) -> None:
     _verdict(False, f"After {steps} steps only {left:.2%} of the height are left, not {share:.0%}.")
 
 
-def check_steepest(answer: Any, learning_rates: Sequence[float], losses: Sequence[float]) -> None:
-    """Notebook 04: at which rate does the loss fall fastest per decade, before its minimum?"""
-    if answer is None:
-        return _verdict(False, "Replace None by a rate: between whose neighbours is the drop largest?")
-    if not _is_number(answer):
-        return _verdict(False, f"The answer is a learning rate, so one finite number. You gave {answer!r}.")
-    rates, losses = np.asarray(learning_rates, float), np.asarray(losses, float)
-    lowest = int(losses.argmin())
-    slopes = np.gradient(losses, np.log(rates))
-    steepest = rates[slopes[: lowest + 1].argmin()]
-    if math.isclose(answer, steepest, rel_tol=0.02):
-        return _verdict(True, f"Around {steepest:g} a step of half a decade lowers the loss most.")
-    wrong = {
-        rates[np.gradient(losses, rates)[: lowest + 1].argmin()]: "That is the slope against the rate itself. "
-        "The smallest rates lie closest together, so they always win. Divide by differences of log(rate).",
-        rates[lowest]: "That is where the loss is lowest: the edge of what works. Look for the fastest fall.",
-        rates[lowest] / 10: "That is the minimum rule, a tenth of the rate with the lowest loss.",
-        rates[np.abs(slopes).argmax()]: "That is where the loss rises fastest. Look before the minimum.",
-    }
-    for value, why in wrong.items():
-        if math.isclose(answer, value, rel_tol=0.02):
-            return _verdict(False, why)
-    if float(answer).is_integer() and 0 <= answer < len(rates):
-        return _verdict(False, "That looks like a position in the table. The answer is the rate in that row.")
-    _verdict(False, "For each row take loss of the next row minus loss of the row before; the lowest wins.")
-
-
 def check_drop_time(answer: Any, losses: Sequence[float], settled: int) -> None:
     """Notebook 02: the epoch after which to lower the rate, from a noisy curve that is flat from `settled` on."""
     if answer is None:

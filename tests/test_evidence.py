@@ -13,6 +13,7 @@ import pytest
 
 import lr_study
 from evidence import __main__, exact, judge, metrics, probes, published, record, rules, statements, store, studies
+from evidence.finders import results
 from evidence.statements import Statement
 
 

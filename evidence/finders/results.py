@@ -17,9 +17,9 @@ PATH = Path(__file__).with_name("results.json")
 
 
 def _row(row: Row) -> dict[str, list[float]]:
-    """Each number of a row with the ends of its interval; four digits."""
+    """Each number of a row with the ends of its interval."""
     names = ("median", "ninth", "failed", "unanswered")
-    return {name: [float(f"{value:.4g}") for value in getattr(row, name)] for name in names}
+    return {name: [round(float(value), 4) for value in getattr(row, name)] for name in names}
 
 
 def _medians(method: Method, tasks: Sequence[Measured], budget: int) -> list[float | None]:
@@ -28,8 +28,28 @@ def _medians(method: Method, tasks: Sequence[Measured], budget: int) -> list[flo
     for task in tasks:
         came = [method.ask(task, seed, budget) for seed in SWEEP_SEEDS]
         regrets = [one[0] for one in came if one is not None]
-        medians.append(float(f"{math.exp(np.median(regrets)):.4g}") if regrets else None)
+        medians.append(round(math.exp(np.median(regrets)), 4) if regrets else None)
     return medians
+
+
+# The advice: three whole runs, at a rate, so many times below and above it, and the one with the lowest validation
+# loss is kept. One seed of the three chooses, all three say what came of it, so the regret is a little too low.
+ADVICE = {
+    "three whole runs, 3.2 times apart around ours, valley": ("valley", 10**0.5),
+    "three whole runs, 3.2 times apart around the default": ("default rate", 10**0.5),
+    "three whole runs, 10 times apart around the default": ("default rate", 10.0),
+}
+
+
+def _advised(tasks: Sequence[Measured], reading: str, width: float, budget: int) -> Row:
+    """What comes of three whole runs around a reading."""
+    outcomes = []
+    for task in tasks:
+        read = candidates.readings(task, reading, 0 if reading == "default rate" else 1)
+        rates = task.best_of(np.outer(read, [1.0, 1 / width, width]), budget)
+        for regret, failed in np.transpose(task.outcomes(rates, budget)):
+            outcomes.append((task.task.pair.dataset, None if np.isnan(regret) else (regret, failed)))
+    return measure.summarized(outcomes)
 
 
 def computed(folder: Path = RUNS) -> dict[str, Any]:
@@ -40,8 +60,9 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
 
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
-        one's cost in steps, its row (see `measure.Row`), and the median regret of each task; "improved": for each
-        limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
+        one's cost in steps, its row (see `measure.Row`), and the median regret of each task; "advice", the same
+        of three whole runs; "improved": for each limit of cost what was chosen on all data, and its rows by
+        budget, judged on data sets left out.
 
     Raises:
         ValueError: Where nothing is recorded completely.
@@ -60,6 +81,10 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         if with_prodigy:
             row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
             methods[str(budget)][measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
+    advice = {
+        str(budget): {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
+        for budget in BUDGETS
+    }
     came = candidates.all_results(tasks, choices)
     improved = {}
     for kinds in (False, True):
@@ -71,7 +96,7 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
                 "reaches the goal": all(candidates.reached(row) for row in judged.rows.values()),
             }
     missing = sorted(set(FILES) - {path.stem for path in folder.glob("*.jsonl")})
-    return {"tasks": names, "missing": missing, "methods": methods, "improved": improved}
+    return {"tasks": names, "missing": missing, "methods": methods, "advice": advice, "improved": improved}
 
 
 def as_text(results: dict[str, Any]) -> str:
@@ -90,7 +115,9 @@ def check(path: Path = PATH) -> list[str]:
         results = computed()
     except ValueError as error:
         return [str(error)]
-    problems = [f"finders: {name} is not recorded: python -m evidence.finders record" for name in results["missing"]]
+    problems = [
+        f"finders: {name} is not recorded: python -m evidence.finders record" for name in results["missing"]
+    ]
     if not path.exists() or path.read_text(encoding="utf-8") != as_text(results):
         problems.append(f"{path.name} is not what the recordings of the finders give: python -m evidence judge")
     return problems

@@ -37,6 +37,15 @@ CLAIMS = {
         "min(train(keras.optimizers.Adam(0.001), factor) for factor in (0.001, 1.0, 1000.0)) > 0.7",
         "train(keras.optimizers.Adadelta(1.0)) > 0.7 and train(keras.optimizers.Adadelta(default)) < 0.3",
     ],
+    "04": [
+        "test.suggest('minimum') is not None and short.suggest() is None",
+        "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart
+    ],
+    "06": [
+        "tuned['all, 0.01'][-1] > 1.4",  # no better than guessing
+        "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1] < 1.2",
+        "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
+    ],
 }
 
 

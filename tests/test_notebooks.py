@@ -376,7 +376,7 @@ RULES = [
 NO_LESSON = "08"  # all statements with their verdicts
 ANATOMY = RULES[RULES.index(asks_a_question) :]
 # Lessons that are still to be written anew, and the rules that the new ones keep.
-OLD = ("05", "06")
+OLD = ("05",)
 NEW = RULES[RULES.index(has_short_code_cells) : RULES.index(runs_every_cell)]
 NEW += RULES[RULES.index(has_room_for_predictions) : RULES.index(sums_up_in_five_lines)]
 

@@ -8,8 +8,8 @@
     print(compared)
 
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
-Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, the test itself
-(`range_test`), settings compared (`compare`); each part calls only the parts above it.
+Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, a training that leaves
+no trace, the test itself (`range_test`), settings compared (`compare`); each part calls only the parts above it.
 """
 
 from __future__ import annotations
@@ -458,8 +458,7 @@ class _Data:
         batches = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset | Iterator
         if y is None and not isinstance(x, batches) and not (sample_weight is None and class_weight is None):
             raise ValueError("y must be given where sample_weight or class_weight is")
-        right = "what fit takes, arrays dense and of one length above 0"
-        with _blamed_on(f"x, y and sample_weight must be {right}, got {x!r:.99}"):
+        with _blamed_on(f"x, y and sample_weight must be what fit takes, dense and of one length, got {x!r:.99}"):
             adapter = get_data_adapter(x, y, sample_weight, batch_size=2**31 - 1, class_weight=class_weight)
             self.dataset = adapter.get_tf_dataset()
             if isinstance(adapter, ArrayDataAdapter):
@@ -595,6 +594,8 @@ def _fit(model: keras.Model, data: _Data, number: int, callbacks: list[Any], **a
     in_order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: data.reorder(number, epoch))
     with _blamed_on(TRAINABLE), data.source(shuffle=True) as source:
         model.fit(source, verbose=0, shuffle=False, callbacks=[in_order, *callbacks], **arguments)
+    # A pass that was broken off is in a cycle; the later it is found, the longer its threads take to end.
+    gc.collect()
 
 
 def _loss(logs: dict[str, Any], step: str) -> float:
@@ -707,21 +708,22 @@ def range_test(
     The model trains as in `fit`, by its own `train_step`: with its loss scale, weight decay, moving averages of
     weights, gradient accumulation, `run_eagerly`, `jit_compile` (slow on a CPU, as in `fit`) and the tf.distribute
     strategy it was made in. What differs: no callback of yours is called, and `steps_per_execution` is
-    ignored. With gradient accumulation an update is made at the rate of its last batch.
-    With a `MultiOptimizer` the rate of the sweep is the largest of its inner optimizers' rates, and the others
+    ignored. With gradient accumulation an update is made at the rate of its last batch. With a `MultiOptimizer` the rate of the sweep is the largest of its inner optimizers' rates, and the others
     keep their ratio to it; one that is a schedule counts with its value at the present step.
 
     Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
-    button ends the test and returns what there is. Not undone: a model and an optimizer without variables have got
-    them, a generator's batches are used up, a shuffling tf.data.Dataset has moved on to its next order, and so has
-    a global generator of Keras or TensorFlow from which a `train_step` of your own draws while it runs eagerly.
+    button ends the test and returns what there is. Not undone: a model, its optimizer and its metrics without
+    variables have got them, a generator's batches are used up, a shuffling tf.data.Dataset has moved on to its next
+    order, so has a global generator of Keras or TensorFlow from which a `train_step` of your own draws, and what
+    such a step writes into a tf.Variable that Keras does not know of is not put back.
 
     Args:
-        model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused.
+        model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused. One
+            without `call` must have its weights.
         x: What `fit` takes, but a PyTorch DataLoader: arrays, nested in lists, tuples and dicts as the model wants
-            them, or batches from a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated.
-            Of a generator each sweep takes the next batches; they are kept, up to 100 MB, to repeat them if it
-            ends. One that ends after more than that ends the test ("data ran out").
+            them, or batches from a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated,
+            but for a generator: each sweep takes further batches of it, less a few that were fetched ahead, and
+            where it ends, the test ends ("data ran out").
         y: Targets, where `x` are arrays.
         min_lr: The first rate, above 0: so low that the loss hardly moves.
         max_lr: The last rate, above `min_lr`: so high that training fails. The sweep ends soon after it does.
@@ -990,7 +992,8 @@ def compare(
     variables have got them, and a shuffling tf.data.Dataset has moved on to its next order.
 
     Args:
-        model: Compiled, with one optimizer. What it evaluates must have a "loss".
+        model: Compiled, with one optimizer. What it evaluates must have a "loss". One without `call` must have its
+            weights.
         settings: By its label, each one of: a rate or a `LearningRateSchedule`, which takes the place of what was
             compiled in (also of a schedule or a warm-up), while the optimizer stays; an `Optimizer` that is new; a
             `Callback` such as `ReduceLROnPlateau`, of which each run gets a copy, and the validation loss of each

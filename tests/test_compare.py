@@ -493,7 +493,7 @@ WRONG = [
     ({"validation_data": (X[:9, :5, 0], Y[:9])}, "model must be able to evaluate validation_data"),
     (
         {"y": Y[:9]},
-        "x, y and sample_weight must be what fit takes, .* of one length above 0, got (?s:.*) ambiguous",
+        "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*) ambiguous",
     ),
     ({"y": np.zeros((48, 3, 3))}, "model must be able to train on x, y and sample_weight"),
     ({"class_weight": [1, 2]}, "class_weight must be a dict with the weight of each class, got"),

@@ -493,16 +493,19 @@ def test_the_plot_shows_points_curve_and_every_rule():
         ({"stop_factor": 0.5}, "stop_factor must be above 1, got 0.5"),
         (
             {"y": np.zeros(3)},
-            "x, y and sample_weight must be what fit takes, .* of one length above 0, got (?s:.*) ambiguous",
+            "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*) ambiguous",
         ),
-        ({"x": np.zeros((0, 8)), "y": np.zeros(0)}, "sample_weight must be what fit takes, .* above 0"),
+        (
+            {"x": np.zeros((0, 8)), "y": np.zeros(0)},
+            "sample_weight must be what fit takes, dense and of one length",
+        ),
         ({"y": None, "sample_weight": np.ones(70)}, "y must be given where sample_weight or class_weight is"),
         ({"x": np.zeros((70, 5))}, "model must be able to train on x, y and sample_weight"),
         ({"y": np.full(70, 9)}, "model must be able to train on x, y and sample_weight"),
         ({"progress": None}, "progress must be True or False, got None"),
         (
             {"x": 3},
-            "x, y and sample_weight must be what fit takes, arrays dense (?s:.*): Unrecognized data type: x=3",
+            "must be what fit takes, dense and of one length, got (?s:.*): Unrecognized data type: x=3",
         ),
         ({"sample_weight": np.full(70, np.nan)}, "x, y and sample_weight must give at least one batch with a fin"),
         ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),

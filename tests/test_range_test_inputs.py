@@ -288,19 +288,19 @@ def test_class_weight(x, y):
     [
         (
             {"x": tf.sparse.from_dense(X)},
-            "x, y and sample_weight must be what fit takes, arrays dense (?s:.*)'SparseTensor'",
+            "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*)'SparseTensor'",
         ),
         (
             {"x": tf.RaggedTensor.from_tensor(X)},
-            "x, y and sample_weight must be what fit takes, arrays dense (?s:.*)'RaggedTensor'",
+            "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*)'RaggedTensor'",
         ),
         (
             {"x": scipy.sparse.csr_array(X)},
-            "x, y and sample_weight must be what fit takes, arrays dense (?s:.*)'SparseTensor'",
+            "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*)'SparseTensor'",
         ),
         (
             {"y": Y.tolist()},
-            "x, y and sample_weight must be what fit takes, arrays dense (?s:.*): Unrecognized data type",
+            "must be what fit takes, dense and of one length, got (?s:.*): Unrecognized data type",
         ),
         ({"class_weight": [1, 2]}, "class_weight must be a dict with the weight of each class, got"),
         ({"class_weight": CLASS_WEIGHT, "sample_weight": np.ones(64)}, "`class_weight` and `sample_weight`"),

@@ -8,7 +8,7 @@
     print(compared)
 
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
-Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, a training that leaves
+Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, training that leaves
 no trace, the test itself (`range_test`), settings compared (`compare`); each part calls only the parts above it.
 """
 
@@ -707,15 +707,16 @@ def range_test(
 
     The model trains as in `fit`, by its own `train_step`: with its loss scale, weight decay, moving averages of
     weights, gradient accumulation, `run_eagerly`, `jit_compile` (slow on a CPU, as in `fit`) and the tf.distribute
-    strategy it was made in. What differs: no callback of yours is called, and `steps_per_execution` is
-    ignored. With gradient accumulation an update is made at the rate of its last batch. With a `MultiOptimizer` the rate of the sweep is the largest of its inner optimizers' rates, and the others
-    keep their ratio to it; one that is a schedule counts with its value at the present step.
+    strategy it was made in. What differs: no callback of yours is called, and `steps_per_execution` is ignored.
+    With gradient accumulation an update is made at the rate of its last batch. With a `MultiOptimizer` the rate of
+    the sweep is the largest of its inner optimizers' rates, and the others keep their ratio to it; one that is a
+    schedule counts with its value at the present step.
 
     Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
     button ends the test and returns what there is. Not undone: a model, its optimizer and its metrics without
-    variables have got them, a generator's batches are used up, a shuffling tf.data.Dataset has moved on to its next
-    order, so has a global generator of Keras or TensorFlow from which a `train_step` of your own draws, and what
-    such a step writes into a tf.Variable that Keras does not know of is not put back.
+    variables have got them, a generator's batches are used up, and a shuffling tf.data.Dataset has moved on to its
+    next order. If a `train_step` of your own draws from a global generator of Keras or TensorFlow, that has moved
+    on, and a tf.Variable that Keras does not know of keeps what the step has written.
 
     Args:
         model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused. One

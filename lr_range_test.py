@@ -56,13 +56,15 @@ def check_rate(name: str, value: object, *, zero: bool = False, below: float = m
     """A learning rate as a float, or an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    # Compared before it is a float: an integer or a fraction can be larger than any.
-    if not (SMALLEST <= value <= LARGEST or (zero and value == 0)):
+    number = math.inf
+    with contextlib.suppress(OverflowError):  # an integer or a fraction can be larger than any float
+        number = float(value)
+    if not (SMALLEST <= number <= LARGEST or (zero and number == 0)):
         least = "zero or more" if zero else "positive"
         raise ValueError(f"{name} must be {least} and finite, got {value!r} (as float32)")
-    if value >= below:
+    if number >= below:
         raise ValueError(f"{name} must be below {below}, got {value!r}")
-    return float(value)
+    return number
 
 
 def check_count(name: str, value: object, least: int = 1, most: int = 2**31 - 1) -> int:
@@ -750,9 +752,10 @@ def range_test(
         A `RangeTest`.
 
     Raises:
-        TypeError: An argument is of the wrong type, or `x`, `y` or `sample_weight` hold what is not an array.
-        ValueError: A number is out of range; arrays are sparse, ragged or of different lengths; the model is not
-            compiled, keeps a second optimizer, or cannot train on the data; or no batch has a finite loss.
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of range; `x`, `y` and `sample_weight` are not what `fit` takes, or are sparse,
+            ragged or of different lengths; the model is not compiled, has no weights and no `call`, keeps a second
+            optimizer, or cannot train on the data; or no batch has a finite loss.
     """
     low, high = check_bounds(min_lr, max_lr)
     count, repeats = check_count("steps", steps, least=2, most=MOST_STEPS), check_count("repeats", repeats)
@@ -770,8 +773,8 @@ def range_test(
         held = None if validation_data is None else _held_out("validation_data", validation_data, HELD_OUT).first()
         saved = _built(undo, model, data)
         _set_rate(undo, _swept(model.optimizer, optimizer), lambda _: rate)
-        model.make_test_function()
         model.steps_per_execution = 1
+        model.make_test_function()
         bar = undo.enter_context(_bar("range test", repeats * count, progress))
         for number in range(repeats):
             _put_back(saved, number)
@@ -896,8 +899,9 @@ def _check_setting(name: str, setting: Any, model: keras.Model) -> None:
     """Raise where a setting is none that the model's optimizer can be trained with."""
     unknown = isinstance(setting, str) and setting != "as compiled"
     if unknown or isinstance(setting, bool) or not isinstance(setting, _KINDS):
-        what = "a rate, a schedule, a new optimizer, a callback or 'as compiled'"
-        raise TypeError(f"{name} must be {what}, got {setting!r}")
+        raise TypeError(
+            f"{name} must be a rate, a schedule, optimizer, callback or 'as compiled', got {setting!r}"
+        )
     step = int(model.optimizer.iterations.numpy())
     sets_rate = isinstance(setting, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
     if isinstance(setting, numbers.Real):
@@ -1019,11 +1023,11 @@ def compare(
         A `Comparison`.
 
     Raises:
-        TypeError: An argument is of the wrong type, a setting is of no kind listed above, or `x`, `y` or
-            `sample_weight` hold what is not an array.
-        ValueError: A number is out of range; data cannot be read twice, or two of the sets are the same; the model
-            is not compiled, keeps a second optimizer, cannot train on or evaluate the data, or cannot be built
-            again; a schedule is to go on after steps that were made before; an optimizer is not new.
+        TypeError: An argument is of the wrong type, or a setting is of no kind listed above.
+        ValueError: A number is out of range; data are not what `fit` takes, cannot be read twice, or two of the
+            sets are the same; the model is not compiled, has no weights and no `call`, keeps a second optimizer,
+            cannot train on or evaluate the data, or cannot be built again; a schedule is to go on after steps that
+            were made before; an optimizer is not new.
         KeyboardInterrupt: The stop button was pressed before a run was complete.
     """
     epochs, seeds = check_count("epochs", epochs), check_count("seeds", seeds, most=len(T_QUANTILES) + 1)
@@ -1038,7 +1042,7 @@ def compare(
     result = Comparison(*({label: [] for label in settings} for _ in range(3)), stopped="interrupted")
 
     def evaluated(name: str, steps: int | None = None) -> float:
-        with held[name].source() as source:
+        with _blamed_on(f"model must be able to evaluate {name}"), held[name].source() as source:
             return _loss(model.evaluate(source, steps=steps, verbose=0, return_dict=True), "test_step")
 
     with contextlib.suppress(KeyboardInterrupt), _lent(model) as undo:
@@ -1048,8 +1052,7 @@ def compare(
         for label, setting in settings.items():
             _check_setting(f"settings[{label!r}]", setting, model)
         for name in held:
-            with _blamed_on(f"model must be able to evaluate {name}"):
-                evaluated(name, steps=1)
+            evaluated(name, steps=1)
         anew = [_drawn_anew(model, seed) if reinitialise else [] for seed in range(seeds)]
         bar = undo.enter_context(_bar("compare", len(settings) * seeds * epochs, progress))
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())

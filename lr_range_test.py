@@ -60,8 +60,7 @@ def check_rate(name: str, value: object, *, zero: bool = False, below: float = m
     with contextlib.suppress(OverflowError):  # an integer or a fraction can be larger than any float
         number = float(value)
     if not (SMALLEST <= number <= LARGEST or (zero and number == 0)):
-        least = "zero or more" if zero else "positive"
-        raise ValueError(f"{name} must be {least} and finite, got {value!r} (as float32)")
+        raise ValueError(f"{name} must be {'≥ 0' if zero else 'positive'} and finite, got {value!r} (as float32)")
     if number >= below:
         raise ValueError(f"{name} must be below {below}, got {value!r}")
     return number
@@ -457,8 +456,7 @@ class _Data:
             raise TypeError(f"class_weight must be a dict with the weight of each class, got {class_weight!r}")
         for label, weight in (class_weight or {}).items():
             check_rate(f"class_weight[{label!r}]", weight, zero=True)
-        batches = tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset | Iterator
-        if y is None and not isinstance(x, batches) and not (sample_weight is None and class_weight is None):
+        if y is None and hasattr(x, "shape") and not (sample_weight is None and class_weight is None):
             raise ValueError("y must be given where sample_weight or class_weight is")
         with _blamed_on(f"x, y and sample_weight must be what fit takes, dense and of one length, got {x!r:.99}"):
             adapter = get_data_adapter(x, y, sample_weight, batch_size=2**31 - 1, class_weight=class_weight)
@@ -899,9 +897,8 @@ def _check_setting(name: str, setting: Any, model: keras.Model) -> None:
     """Raise where a setting is none that the model's optimizer can be trained with."""
     unknown = isinstance(setting, str) and setting != "as compiled"
     if unknown or isinstance(setting, bool) or not isinstance(setting, _KINDS):
-        raise TypeError(
-            f"{name} must be a rate, a schedule, optimizer, callback or 'as compiled', got {setting!r}"
-        )
+        what = "a rate, a schedule, a new optimizer, a callback or 'as compiled'"
+        raise TypeError(f"{name} must be {what}, got {setting!r}")
     step = int(model.optimizer.iterations.numpy())
     sets_rate = isinstance(setting, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
     if isinstance(setting, numbers.Real):

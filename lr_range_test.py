@@ -854,7 +854,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         wide = max(len(str(label)) for label in self.losses)
-        heads = "     median       test    failed  seconds       difference to the first           losses by seed"
+        heads = "     median       test    failed  seconds      difference to the first       losses by seed"
         lines = [" " * wide + heads]
         for label, losses in self.losses.items():
             change, failed = self.difference(label), len(losses) - np.isfinite(losses).sum()

@@ -8,8 +8,8 @@
     print(compared)
 
 It needs Keras, TensorFlow, NumPy, tqdm and, for the plot, Matplotlib. Importing it changes nothing in the process.
-Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, the test itself
-(`range_test`), settings compared (`compare`); each part calls only the parts above it.
+Read it from top to bottom: checks, rules, the plot, what a test saw (`RangeTest`), the data, training that leaves
+no trace, the test itself (`range_test`), settings compared (`compare`); each part calls only the parts above it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ import random
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from keras.src.trainers.data_adapters import ArrayDataAdapter, get_data_adapter  # `fit` reads so; not public
 from tqdm import tqdm
 
-if keras.config.backend() != "tensorflow":
-    raise ImportError(
-        f"lr_range_test needs Keras on TensorFlow, but this process has Keras on {keras.config.backend()}: "
-        'set the environment variable KERAS_BACKEND to "tensorflow" before Keras is imported'
-    )
+if (backend := keras.config.backend()) != "tensorflow":
+    raise ImportError(f"lr_range_test needs KERAS_BACKEND=tensorflow, set before Keras is imported, got {backend}")
 
 import tensorflow as tf  # where the backend is another one, it need not even be installed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Schedule, Optimizer = keras.optimizers.schedules.LearningRateSchedule, keras.optimizers.Optimizer
 
 # Checks -----------------------------------------------------------------------------------------------
 
@@ -52,18 +52,17 @@ MOST_STEPS = 10_000_000  # of a table of rates: 40 MB
 SMALLEST, LARGEST = float(np.finfo("float32").tiny), float(np.finfo("float32").max)
 
 
-def check_rate(name: str, value: object, *, zero: bool = False) -> float:
+def check_rate(name: str, value: object, *, zero: bool = False, below: float = math.inf) -> float:
     """A learning rate as a float, or an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    try:
+    number = math.inf
+    with contextlib.suppress(OverflowError):  # an integer or a fraction can be larger than any float
         number = float(value)
-    except OverflowError:  # an integer or a fraction can be larger than any float
-        number = math.inf
-    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise ValueError(f"{name} must be {'zero or more' if zero else 'positive'} and finite, got {value!r}")
-    if number > 0 and not SMALLEST <= number <= LARGEST:
-        raise ValueError(f"{name} must fit into float32, the precision of Keras, got {value!r}")
+    if not (SMALLEST <= number <= LARGEST or (zero and number == 0)):
+        raise ValueError(f"{name} must be {'≥ 0' if zero else 'positive'} and finite, got {value!r} (as float32)")
+    if number >= below:
+        raise ValueError(f"{name} must be below {below}, got {value!r}")
     return number
 
 
@@ -89,12 +88,23 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     return value
 
 
+_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError)
+_UNFIT += (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+
+
+@contextlib.contextmanager
+def _blamed_on(what: str) -> Iterator[None]:
+    """Whatever Python, Keras and TensorFlow say about what does not fit, as a ValueError that names it."""
+    try:
+        yield
+    except _UNFIT as error:
+        raise ValueError(f"{what}: {error}") from error
+
+
 def as_array(name: str, values: object, kinds: str = "", dimensions: int = 1) -> np.ndarray:
     """An array; where kinds are given, of numbers of these kinds and so many dimensions."""
-    try:
+    with _blamed_on(f"{name} must be an array, or rows of the same length"):
         array = np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be an array, or rows of the same length: {error}") from error
     if kinds and (array.ndim != dimensions or (array.size and array.dtype.kind not in kinds)):
         what = "whole numbers" if kinds == "iu" else "numbers"
         raise TypeError(f"{name} must be an array of {what} with {dimensions} dimension(s), got {values!r}")
@@ -177,12 +187,6 @@ def _rule(rule: object) -> tuple[str, Rule]:
     return check_choice("rule", rule, RULES), RULES[rule]
 
 
-def _check_smoothing(smoothing: object) -> float:
-    if not check_rate("smoothing", smoothing, zero=True) < 1:
-        raise ValueError(f"smoothing must be below 1, got {smoothing}")
-    return float(smoothing)
-
-
 def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.ndarray:
     """Exponential moving average without the bias towards zero at its start (Kingma and Ba, 2015, section 3).
 
@@ -199,23 +203,17 @@ def smooth(losses: Sequence[float] | np.ndarray, smoothing: float = 0.9) -> np.n
         TypeError: `losses` are not an array of numbers, or `smoothing` is not a number.
         ValueError: `smoothing` is below 0, or 1 and more.
     """
-    _check_smoothing(smoothing)
-    values = as_array("losses", losses, "iuf").astype("float64")
-    parts = itertools.accumulate(
-        values.tolist(), lambda average, loss: smoothing * average + (1 - smoothing) * loss, initial=0.0
-    )
-    return np.array(list(parts)[1:]) / (1 - float(smoothing) ** np.arange(1, len(values) + 1))
+    smoothing = check_rate("smoothing", smoothing, zero=True, below=1)
+    values = (1 - smoothing) * as_array("losses", losses, "iuf").astype("float64")
+    parts = itertools.accumulate(values.tolist(), lambda average, part: smoothing * average + part)
+    return np.fromiter(parts, "float64") / (1 - smoothing ** np.arange(1, len(values) + 1))
 
 
-class _Curve(NamedTuple):
-    """What rules read of a sweep, and the mean of its first losses."""
-
-    learning_rates: np.ndarray
-    smoothed: np.ndarray
-    start: float
+# Rates and smoothed losses of a sweep, as rules read them, and the mean of its first losses.
+Curve = tuple[np.ndarray, np.ndarray, float]
 
 
-def _curve(rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str) -> _Curve | str:
+def _curve(rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str) -> Curve | str:
     """The curve of a sweep, or the reason why no rule can read anything from it."""
     keep = np.isfinite(sweep)
     raw = sweep[keep]
@@ -229,18 +227,18 @@ def _curve(rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str)
     noise *= math.sqrt(max((1 - smoothing) / (1 + smoothing), 1 / (skip + 3)))
     least = max(3 * noise, 1e-6 * abs(start))
     if start - smoothed.min() > least:
-        return _Curve(rates[keep][skip:].astype("float64"), smoothed, start)
+        return rates[keep][skip:].astype("float64"), smoothed, start
     if smoothed[-1] - start > least:
         return "the loss rises from the start: begin with a smaller min_lr"
     return "the loss is flat: it falls by no more than its noise; raise max_lr or take more steps"
 
 
-def _fall(curve: _Curve) -> tuple[float, float] | None:
+def _fall(rates: np.ndarray, smoothed: np.ndarray, start: float) -> tuple[float, float] | None:
     """The rates where the loss has made a tenth and nine tenths of its fall; None where it falls in one step."""
-    falling = curve.smoothed[: curve.smoothed.argmin() + 1]
-    fallen = (curve.start - falling) / (curve.start - falling[-1])
+    falling = smoothed[: smoothed.argmin() + 1]
+    fallen = (start - falling) / (start - falling[-1])
     low, high = np.flatnonzero(fallen < 0.1).max(initial=0), (fallen >= 0.9).argmax()
-    return (float(curve.learning_rates[low]), float(curve.learning_rates[high])) if low < high else None
+    return (float(rates[low]), float(rates[high])) if low < high else None
 
 
 def _middle(rates: Sequence[float]) -> float:
@@ -263,11 +261,9 @@ def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
     """Raw losses as points, the smoothed curve, the band of the repeats, and the pick of every rule."""
     ax = as_axes(ax)
     rates = result.learning_rates
-    for sweep in result.sweeps:
-        ax.plot(rates, sweep, ".", color="0.7", markersize=3, zorder=1)
+    ax.plot(rates, result.sweeps.T, ".", color="0.7", markersize=3, zorder=1)
     smoothed = [smooth(sweep, result.smoothing) for sweep in result.sweeps]
-    if len(smoothed) > 1:
-        ax.fill_between(rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0)
+    ax.fill_between(rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0)
     ax.plot(rates, result.smoothed, color="black", linewidth=2, label="smoothed")
     for i, (rule, pick) in enumerate(result.suggestions().items()):
         if pick is not None:
@@ -313,18 +309,13 @@ class RangeTest:
     def __post_init__(self) -> None:
         self.learning_rates = as_array("learning_rates", self.learning_rates, "iuf")
         self.sweeps = as_array("sweeps", self.sweeps, "iuf", dimensions=2)
-        if not isinstance(self.stopped, list):
-            raise TypeError(f"stopped must be a list with a reason for each sweep, got {self.stopped!r}")
-        if not self.stopped:
-            raise ValueError("sweeps and stopped must hold at least one sweep, got none")
+        if not isinstance(self.stopped, list) or not self.stopped:
+            raise TypeError(f"stopped must be a list with a reason for each of the sweeps, got {self.stopped!r}")
         if not (np.isfinite(self.learning_rates) & (self.learning_rates > 0)).all():
             raise ValueError(f"learning_rates must be positive and finite, got {self.learning_rates}")
         if self.sweeps.shape != (len(self.stopped), len(self.learning_rates)):
-            raise ValueError(
-                f"sweeps must have a row for each of {len(self.stopped)} in stopped and a column for each of "
-                f"{len(self.learning_rates)} learning_rates, got shape {self.sweeps.shape}"
-            )
-        self.smoothing = _check_smoothing(self.smoothing)
+            raise ValueError(f"sweeps must have a row per reason in stopped, a column per rate, got {self.sweeps}")
+        self.smoothing = check_rate("smoothing", self.smoothing, zero=True, below=1)
 
     def __eq__(self, other: object) -> bool:
         """Whether both saw the same, NaN where a sweep had ended included."""
@@ -385,32 +376,24 @@ class RangeTest:
             (min_lr, max_lr): the last rate before a tenth and the first at nine tenths; with repeats the median of
             each, taken of their logarithms. None where fewer than half of the sweeps have both.
         """
-        falls = [_fall(curve) for curve in self._curves() if not isinstance(curve, str)]
-        pairs = [pair for pair in falls if pair]
-        if 2 * len(pairs) < len(self.sweeps):
-            return None
-        low, high = (_middle(rates) for rates in zip(*pairs, strict=True))
-        return low, high
+        pairs = [pair for curve in self._curves() if not isinstance(curve, str) and (pair := _fall(*curve))]
+        enough = 2 * len(pairs) >= len(self.sweeps)
+        return tuple(_middle(rates) for rates in zip(*pairs, strict=True)) if enough else None
 
-    def _curves(self) -> list[_Curve | str]:
+    def _curves(self) -> list[Curve | str]:
         sweeps = zip(self.sweeps, self.stopped, strict=True)
         return [_curve(self.learning_rates, sweep, self.smoothing, stopped) for sweep, stopped in sweeps]
 
-    def _readings(self, rule: str | Rule) -> list[float | str]:
+    def _readings(self, rule: str | Rule) -> Iterator[float | str]:
         """A rate, or the reason why there is none, of each sweep."""
         name, function = _rule(rule)
-        readings: list[float | str] = []
-        for curve in self._curves():
-            if isinstance(curve, str):
-                readings.append(curve)
-                continue
-            try:
-                answer = function(curve.learning_rates, curve.smoothed)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"rule {name} must take two arrays, rates and losses: {error}") from error
-            none = f"the rule {name} finds no rate on this curve"
-            readings.append(none if answer is None else check_rate(f"the answer of rule {name}", answer))
-        return readings
+        for reading in self._curves():
+            if not isinstance(reading, str):
+                with _blamed_on(f"rule {name} must take two arrays, rates and losses"):
+                    answer = function(*reading[:2])
+                none = f"the rule {name} finds no rate on this curve"
+                reading = none if answer is None else check_rate(f"the answer of rule {name}", answer)
+            yield reading
 
     plot = plot_range_test
 
@@ -421,44 +404,20 @@ class RangeTest:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the test as JSON: finite numbers, and null where a sweep had ended."""
-        check_path(path)
-        with open(path, "w", encoding="utf-8") as file:
+        with open(check_path(path), "w", encoding="utf-8") as file:
             json.dump(self._stored(), file)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> RangeTest:
         """Read what `save` wrote. Raises ValueError for a file that is not a stored range test."""
-        with open(check_path(path), encoding="utf-8") as file:
-            try:
-                content = json.load(file)
-                rates = np.array(content["learning_rates"], "float64")
-                sweeps = np.array(content["sweeps"], "float64").reshape(-1, len(rates))
-                return cls(rates, sweeps, list(content["stopped"]), content["smoothing"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"path must name a range test that was saved, got {path!r}: {error}") from error
+        wrong = f"path must name a range test that was saved, got {path!r}"
+        with open(check_path(path), encoding="utf-8") as file, _blamed_on(wrong):
+            stored = json.load(file)
+            arrays = [np.array(stored[name], "float64") for name in ("learning_rates", "sweeps")]
+            return cls(*arrays, list(stored["stopped"]), stored["smoothing"])
 
 
 # Data -------------------------------------------------------------------------------------------------
-
-
-KEPT = 100_000_000  # bytes of a generator's batches that are kept in case it ends
-
-
-def _checked_length(x: Any, y: Any, sample_weight: Any) -> int:
-    """The common length of arrays, or an error that says what is wrong."""
-    leaves = keras.tree.flatten(x) + [leaf for leaf in keras.tree.flatten((y, sample_weight)) if leaf is not None]
-    for leaf in leaves:
-        kind = type(leaf)
-        if issubclass(kind, tf.SparseTensor | tf.RaggedTensor) or kind.__module__.startswith("scipy.sparse"):
-            raise ValueError(f"x, y and sample_weight must be dense, got a {kind.__name__}: make it dense first")
-        if len(getattr(leaf, "shape", ())) == 0:
-            raise TypeError(
-                f"x, y and sample_weight must be arrays, which numpy.array makes of lists, got {leaf!r}"
-            )
-    lengths = {int(leaf.shape[0]) for leaf in leaves}
-    if len(lengths) != 1 or 0 in lengths or not keras.tree.flatten(x):
-        raise ValueError(f"x, y and sample_weight must have the same length above 0, got {sorted(lengths)}")
-    return lengths.pop()
 
 
 def _array_batches(arrays: Any, order: tf.Variable, size: int) -> tf.data.Dataset:
@@ -479,144 +438,82 @@ def _array_batches(arrays: Any, order: tf.Variable, size: int) -> tf.data.Datase
     return batches.with_options(options)
 
 
-def _endless(generator: Iterator[Any]) -> Iterator[Any]:
-    """The batches of a generator and, when it ends, the same again, unless they are more than KEPT bytes."""
-    kept, size = [], 0
-    for batch in generator:
-        yield batch
-        if size <= KEPT:
-            kept.append(batch)
-            size += sum(np.asarray(array).nbytes for array in keras.tree.flatten(batch))
-        else:
-            kept.clear()
-    while kept:
-        yield from kept
-
-
-_UNFIT = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 TRAINABLE = "model must be able to train on x, y and sample_weight"
-
-
-@contextlib.contextmanager
-def _blamed_on(what: str) -> Iterator[None]:
-    """Whatever Keras and TensorFlow say about what does not fit, as a ValueError that names it."""
-    try:
-        yield
-    except _UNFIT as error:
-        raise ValueError(f"{what}: {error}") from error
+HELD_OUT = 512  # examples, of arrays, on which a range test evaluates after each step
 
 
 class _Data:
-    """Whatever `fit` takes, as passes over it."""
+    """Whatever `fit` takes, to be read again and again."""
 
-    def __init__(
-        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, size: int, seed: int, strategy: Any
-    ) -> None:
+    def __init__(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, size: int, seed: int) -> None:
         """Raise ValueError or TypeError where `fit` would not take it."""
-        self.x, self.class_weight, self.seed, self.strategy = x, class_weight, seed, strategy
-        self.order = self.iterator = None
+        self.x, self.class_weight, self.seed, self.order = x, class_weight, seed, None
         if class_weight is not None and not isinstance(class_weight, dict):
             raise TypeError(f"class_weight must be a dict with the weight of each class, got {class_weight!r}")
         for label, weight in (class_weight or {}).items():
             check_rate(f"class_weight[{label!r}]", weight, zero=True)
-        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset | Iterator):
-            if y is not None or sample_weight is not None:
-                raise ValueError(f"y and sample_weight must be part of x, which is a {type(x).__name__}")
-            with _blamed_on(TRAINABLE):
-                adapter = self._adapter(_endless(x) if isinstance(x, Iterator) else x)
-                self.count, self.dataset = adapter.num_batches, adapter.get_tf_dataset()
-        else:
-            for name, value in ("sample_weight", sample_weight), ("class_weight", class_weight):
-                if y is None and value is not None:
-                    raise ValueError(f"y must be given where {name} is")
-            length = _checked_length(x, y, sample_weight)
-            with _blamed_on(TRAINABLE):  # all of it as one batch: checked, and made into tensors, as `fit` does it
-                adapter = self._adapter(x, y=y, sample_weight=sample_weight, batch_size=length)
-                arrays = next(iter(adapter.get_tf_dataset()))
-            self.order = tf.Variable(np.arange(length), trainable=False)
-            self.count, self.dataset = math.ceil(length / size), _array_batches(arrays, self.order, size)
-
-    def _adapter(self, x: Any, **arguments: Any) -> Any:
-        # `fit` reads all its data through such adapters, for which Keras has no public name.
-        from keras.src.trainers.data_adapters import get_data_adapter
-
-        return get_data_adapter(x, class_weight=self.class_weight, **arguments)
-
-    def _iterator(self, dataset: Any) -> Any:
-        shared = isinstance(dataset, tf.distribute.DistributedDataset)
-        return iter(dataset if shared else self.strategy.experimental_distribute_dataset(dataset))
-
-    def passes(self, sweep: int) -> Iterator[tuple[Any, int | None]]:
-        """The passes of a sweep, without end: an iterator over batches, and their number where it is known.
-
-        To be closed at the sweep's end.
-        """
-        if isinstance(self.x, keras.utils.PyDataset):
-            yield from self._py_dataset_passes(sweep)
-        if isinstance(self.x, Iterator):  # cannot be rewound: all sweeps draw from one iterator
-            self.iterator = self.iterator or self._iterator(self.dataset)
-            yield from itertools.repeat((self.iterator, None))
-        for i in itertools.count():
-            self.reorder(sweep, i)
-            yield self._iterator(self.dataset), self.count
+        if y is None and hasattr(x, "shape") and not (sample_weight is None and class_weight is None):
+            raise ValueError("y must be given where sample_weight or class_weight is")
+        with _blamed_on(f"x, y and sample_weight must be what fit takes, dense and of one length, got {x!r:.99}"):
+            adapter = get_data_adapter(x, y, sample_weight, batch_size=2**31 - 1, class_weight=class_weight)
+            self.dataset = adapter.get_tf_dataset()
+            if isinstance(adapter, ArrayDataAdapter):
+                # All of it is one batch, which `fit`'s own way has checked and made into tensors.
+                arrays = next(iter(self.dataset), None)
+                self.order = tf.Variable(np.arange(len(keras.tree.flatten(arrays)[0])), trainable=False)
+                self.dataset = _array_batches(arrays, self.order, size)
+            elif isinstance(x, Iterator):  # cannot be rewound: all passes draw from one, which begins as it was
+                drawn = adapter.generator()
+                adapter.generator = lambda: drawn
 
     def reorder(self, *numbers: int) -> None:
         """Give arrays the order for a pass of this number; what is no array has its own."""
         if self.order is not None:
             self.order.assign(np.random.default_rng([self.seed, *numbers]).permutation(self.order.shape[0]))
 
-    def source(self, shuffle: bool = False) -> Any:
-        """What `fit` and `evaluate` take as x: batches, or Keras's own reader of a PyDataset, for one use."""
-        return (
-            self._adapter(self.x, shuffle=shuffle) if isinstance(self.x, keras.utils.PyDataset) else self.dataset
-        )
+    @contextlib.contextmanager
+    def source(self, shuffle: bool = False) -> Iterator[Any]:
+        """What `fit` and `evaluate` take as x, for one use."""
+        own = isinstance(self.x, keras.utils.PyDataset)  # is read by Keras itself, which ends and shuffles it
+        arguments = {"class_weight": self.class_weight, "shuffle": shuffle} if own else {}
+        adapter = get_data_adapter(self.x if own else self.dataset, **arguments)
+        try:
+            yield adapter
+        finally:
+            adapter.on_epoch_end()  # ends the workers of a pass that was broken off
 
-    def _py_dataset_passes(self, sweep: int) -> Iterator[tuple[Any, int | None]]:
-        random.seed(f"{self.seed} {sweep}")  # with it Keras shuffles the batches; it is put back at the end
-        # One for each sweep: what workers have fetched for a pass that is broken off would come first in the next.
-        adapter = self._adapter(self.x, shuffle=self.count is not None)
-        dataset = adapter.get_tf_dataset()
-        while True:
-            adapter.on_epoch_begin()
-            try:
-                yield self._iterator(dataset), self.count
-            finally:
-                adapter.on_epoch_end()
-
-
-HELD_OUT = 512  # examples, of arrays, on which a range test evaluates after each step
+    def first(self) -> Any:
+        """One batch, of arrays drawn at random."""
+        self.reorder(0, 0)
+        with self.source() as source:
+            return next(iter(source.get_tf_dataset()))
 
 
-def _held_out(name: str, held_out: Any, size: int, strategy: Any) -> _Data:
+def _held_out(name: str, held_out: Any, size: int) -> _Data:
     """Whatever `fit` takes as validation data."""
     with _blamed_on(f"{name} must be what evaluate takes"):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(held_out)
-        return _Data(x, y, sample_weight, None, size, 0, strategy)
+        return _Data(*keras.utils.unpack_x_y_sample_weight(held_out), None, size, 0)
 
 
-# The test ---------------------------------------------------------------------------------------------
+# A training that leaves no trace ----------------------------------------------------------------------
 
 
-def _swept(optimizer: Any, chosen: object) -> list[tuple[Any, float]]:
+def _swept(optimizer: Any, chosen: int | None) -> list[tuple[Any, float]]:
     """The optimizers whose rates are swept, each with the share of the largest rate that it gets."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        if chosen is not None:
-            raise ValueError(f"optimizer must be None where the model has no MultiOptimizer, got {chosen!r}")
-        return [(optimizer, 1.0)]
-    inner = optimizer.optimizers
+    inner = optimizer.optimizers if isinstance(optimizer, keras.optimizers.MultiOptimizer) else [optimizer]
     if chosen is not None:
-        return [(inner[check_count("optimizer", chosen, least=0, most=len(inner) - 1)], 1.0)]
+        inner = [inner[check_count("optimizer", chosen, least=0, most=len(inner) - 1)]]
+    if len(inner) == 1:
+        return [(inner[0], 1.0)]
     rates = [float(one.learning_rate) for one in inner]
     if not max(rates) > 0:
-        raise ValueError(
-            f"optimizer must be the number of one: all inner optimizers have the rate {max(rates)} now"
-        )
+        raise ValueError("optimizer must be the number of one: all inner optimizers have the rate 0 now")
     return [(one, rate / max(rates)) for one, rate in zip(inner, rates, strict=True)]
 
 
 def _check_model(model: object) -> None:
-    """Raise where a model is not one that a sweep can train and put back."""
+    """Raise where a model is not one that can be trained and put back."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model, got {model!r}")
     if not model.compiled or model.optimizer is None:
@@ -626,18 +523,12 @@ def _check_model(model: object) -> None:
     for name, value in vars(model).items():
         parts = list(value.values()) if isinstance(value, dict) else value
         parts = parts if isinstance(parts, list | tuple) else [parts]
-        others = (part for part in parts if isinstance(part, keras.optimizers.Optimizer) and id(part) not in known)
-        if not name.startswith("_self_") and any(others):  # those are TensorFlow's own lists of the attributes
-            raise ValueError(
-                f"model must train with one optimizer, but has {name}, too: its rate would not be swept"
-            )
+        others = any(isinstance(part, Optimizer) and id(part) not in known for part in parts)
+        if others and not name.startswith("_self_"):  # those are TensorFlow's own lists of the attributes
+            raise ValueError(f"model must train with one optimizer, but has {name}, too")
 
 
 Saved = list[tuple[Any, np.ndarray]]  # variables, and values to put back
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
 
 
 def _values(variables: Iterable[Any]) -> Saved:
@@ -647,53 +538,83 @@ def _values(variables: Iterable[Any]) -> Saved:
 def _put_back(saved: Saved, number: int = 0) -> None:
     """Give variables their values again; for each number dropout draws other masks."""
     for variable, value in saved:
-        # A seed's second number counts its draws. It is set by the number of the sweep: how many draws the sweep
-        # before has made depends on when its end was noticed, and so on time.
+        # A seed's second number counts its draws: for each number it begins elsewhere.
         if getattr(variable, "path", "").endswith("seed_generator_state"):
             value = value + np.array([0, number * MOST_STEPS % 2**31], value.dtype)
         variable.assign(value)
 
 
-@contextlib.contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Put back the global generators at the end: data that shuffle or augment themselves may draw from them."""
-    generators = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])  # noqa: NPY002
+_CHANGED = {"optimizer", "train_function", "test_function", "stop_training", "history"}
+_CHANGED |= {"steps_per_execution", "_compile_metrics"}
 
 
-@contextlib.contextmanager
-def _lent(model: keras.Model, saved: Saved) -> Iterator[None]:
-    """Put back all that a training changes: attributes of the model, the global generators, and what is saved."""
-    attributes = vars(model).copy()
-    try:
-        with _generators_kept():
-            yield
-    finally:
-        for name in "compute_metrics", "history":  # where they are new
-            vars(model).pop(name, None)
-        vars(model).update(attributes)
-        if saved:  # else nothing has been trained
-            model.reset_metrics()  # those that only now have come to be
-        _put_back(saved)
-        saved.clear()  # at once, and not when the cycles around the traced step are found
+def _lent(model: keras.Model) -> contextlib.ExitStack:
+    """At whose end all is put back that a training changes: attributes of the model, the global generators, from
+    which data that shuffle or augment themselves may draw, and what is added by `_built` and `_set_rate`."""
+    undo = contextlib.ExitStack()
+    undo.callback(random.setstate, random.getstate())
+    undo.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002
+    gc.freeze()  # so that `gc.collect` looks only at what is made from here on; at all it takes 0.3 s
+    undo.callback(gc.unfreeze)
+    undo.callback(vars(model).update, {name: getattr(model, name, None) for name in _CHANGED})
+    model.train_function = None  # the step is traced anew
+    return undo
 
 
-@contextlib.contextmanager
-def _at_rate(swept: list[tuple[Any, float]], rate: Callable[[Any], Any]) -> Iterator[None]:
-    """Inside, optimizers have their shares of a rate, a function of the step."""
-    # The public property gives the value of a schedule, never the schedule itself, and forgets its own variable.
-    held = [one._learning_rate for one, _ in swept]
-    try:
-        for one, share in swept:
-            one._learning_rate = lambda one=one, share=share: share * rate(one.iterations)
-        yield
-    finally:
-        for (one, _), before in zip(swept, held, strict=True):
-            one._learning_rate = before
+def _set_rate(undo: contextlib.ExitStack, swept: list[tuple[Any, float]], rate: Callable[[Any], Any]) -> None:
+    """Give optimizers their shares of a rate, a function of the step."""
+    for one, share in swept:
+        # The public property gives the value of a schedule, never the schedule itself, and forgets its variable.
+        undo.callback(setattr, one, "_learning_rate", one._learning_rate)
+        one._learning_rate = lambda one=one, share=share: share * rate(one.iterations)
+
+
+def _built(undo: contextlib.ExitStack, model: keras.Model, data: _Data) -> Saved:
+    """Make the variables that do not exist yet, from the shapes of a batch; all variables, with their values."""
+    with _blamed_on(TRAINABLE), model.distribute_strategy.scope():
+        if tf.distribute.has_strategy():  # then the loss, too, has to have its variables before the first step
+            model._symbolic_build(data_batch=data.dataset.element_spec)  # as `fit` does it
+        elif not model.built and type(model).call is not keras.Model.call:
+            x = keras.utils.unpack_x_y_sample_weight(data.dataset.element_spec)[0]
+            model(keras.tree.map_structure(lambda one: keras.KerasTensor(one.shape, one.dtype.name), x))
+        if not all(layer.built for layer in model.layers):
+            raise ValueError("its layers have no weights yet: build it, or fit it on one batch")
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+    saved = _values([*model.variables, *model.optimizer.variables, *model.metrics_variables])
+    undo.callback(_put_back, saved)
+    undo.callback(model.reset_metrics)  # before that: those that only a training makes
+    return saved
+
+
+def _fit(model: keras.Model, data: _Data, number: int, callbacks: list[Any], **arguments: Any) -> None:
+    """`fit`, with the data in the order of a number."""
+    random.seed(f"{data.seed} {number}")  # with it Keras shuffles the batches of a PyDataset
+    in_order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: data.reorder(number, epoch))
+    with _blamed_on(TRAINABLE), data.source(shuffle=True) as source:
+        model.fit(source, verbose=0, shuffle=False, callbacks=[in_order, *callbacks], **arguments)
+    # A pass that was broken off is in a cycle; the later it is found, the longer its threads take to end.
+    gc.collect()
+
+
+def _loss(logs: dict[str, Any], step: str) -> float:
+    """The loss among what a step returns."""
+    if "loss" not in logs:
+        raise ValueError(f"model.{step} must return a dict with 'loss', got {', '.join(logs)}")
+    return float(logs["loss"])
+
+
+class _Bar(tqdm):
+    """A bar without the thread that tqdm would start and keep."""
+
+    monitor_interval = 0
+
+
+def _bar(what: str, total: int, shown: bool) -> _Bar:
+    return _Bar(total=total, desc=what, disable=not shown, file=sys.stdout, ncols=80)
+
+
+# The test ---------------------------------------------------------------------------------------------
 
 
 class _Watch:
@@ -716,129 +637,32 @@ class _Watch:
         return "loss exploded" if exploded and self.seen > self.first else ""
 
 
-class _Sweeper:
-    """The model's own training step, at the rates of the sweep, with a loss noted after each batch.
+class _Sweep(keras.callbacks.Callback):
+    """Gives each step of a `fit` its rate, notes the loss, and ends the `fit` when the sweep is over.
 
-    That of the batch or, where there is one, of the batch that is held out. To be used while the model is lent.
+    The loss is that of the batch or, where there is one, of the batch that is held out.
     """
 
-    MOST = 20  # steps between two looks: so many at most are made in vain after the loss explodes
+    def __init__(self, rates: np.ndarray, rate: tf.Variable, watch: _Watch, held: Any, bar: tqdm) -> None:
+        super().__init__()
+        self.rates, self.rate, self.watch, self.held, self.bar = rates, rate, watch, held, bar
+        self.losses: list[float] = []
+        self.stopped = "interrupted"  # for as long as it goes on
 
-    def __init__(self, model: keras.Model, rates: np.ndarray, held: Any, saved: Saved) -> None:
-        self.model, self.rates, self.held, self.saved = model, rates, held, saved
-        self.step, self.rate = tf.Variable(0, trainable=False), tf.Variable(0.0, trainable=False)
-        self.losses = tf.Variable(tf.zeros(self.MOST), trainable=False)
-        # Only the loss is read. Metrics would cost time in every step, and a second trace where they are new.
-        metrics = model.metrics
-        model.compute_metrics = lambda *_, **__: {m.name: m.result() for m in metrics if m.name == "loss"}
-        self.steps = self._steps()
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.rate.assign(self.rates[len(self.losses)])
 
-    def _steps(self) -> Callable[[Any, tf.Tensor], None]:
-        """A function that makes so many steps on the batches of an iterator."""
-        model, strategy, table = self.model, self.model.distribute_strategy, tf.constant(self.rates)
-
-        @tf.autograph.experimental.do_not_convert
-        def loss_of(step: Callable[[Any], Any], data: Any) -> tf.Tensor:
-            for metric in model.metrics:  # so that the tracked mean is the loss of this batch alone
-                metric.reset_state()
-            logs = strategy.run(step, args=(data,))
-            if not isinstance(logs, dict) or "loss" not in logs:
-                raise ValueError(f"model.{step.__name__} must return a dict with 'loss', got {', '.join(logs)}")
-            return tf.cast(strategy.reduce("MEAN", logs["loss"], axis=None), tf.float32)
-
-        def train(data: Any) -> tf.Tensor:
-            loss = loss_of(model.train_step, data)
-            return loss if self.held is None else loss_of(model.test_step, self.held)
-
-        if model.jit_compile and not model.run_eagerly:
-            train = tf.function(train, jit_compile=True, reduce_retracing=True)
-
-        @tf.autograph.experimental.do_not_convert
-        def noted_step(iterator: Any, i: tf.Tensor) -> None:
-            self.rate.assign(table[self.step])
-            # As in `fit`, a generator's None is an empty Optional.
-            data = keras.tree.map_structure(
-                lambda part: None if isinstance(part, tf.experimental.Optional) else part, iterator.get_next()
-            )
-            loss = train(data)
-            self.losses.scatter_nd_update([[i]], [loss])
-            with tf.control_dependencies([loss]):  # where the pass is over, the step does not count
-                self.step.assign_add(1)
-
-        def steps(iterator: Any, count: tf.Tensor) -> None:
-            for i in tf.range(count):
-                noted_step(iterator, i)
-
-        # Keras's own loop over several steps would trace the training step twice, which takes half a second each.
-        return steps if model.run_eagerly else tf.function(steps)
-
-    def _start(self, iterator: Any, sweep: int) -> None:
-        """Before the first sweep note all values. Before each other one put them back, with other dropout."""
-        if self.saved:
-            return _put_back(self.saved, sweep)
-        model, variables = self.model, []
-        if not model.run_eagerly:  # tracing makes the variables that come late, and names all that a step reads
-            variables = self.steps.get_concrete_function(iterator, tf.constant(0)).graph.variables
-        known = _variables(model)
-        values = {id(variable.value) for variable in known}
-        known += [variable for variable in variables if id(variable) not in values]
-        self.saved.extend(_values(known))
-
-    def run(self, sweep: int, passes: Iterator[Any], row: np.ndarray, watch: _Watch, bar: tqdm) -> str:
-        """Fill the row with the losses of a sweep; return why it ended."""
-        self.step.assign(0)
-        done, count = 0, 1
-        for iterator, left in passes:
-            if done == 0:
-                self._start(iterator, sweep)
-            before, over = done, left == 0
-            while not over:
-                count = min(count, len(row) - done, count if left is None else left - (done - before))
-                start = time.perf_counter()
-                with contextlib.suppress(tf.errors.OutOfRangeError):  # the pass is over: fewer steps were made
-                    self.steps(iterator, tf.constant(count))
-                new = self.losses.numpy()[: int(self.step) - done].tolist()
-                bar.update(len(new))
-                for loss in new:
-                    reason = watch.reason(loss)
-                    if reason != "loss not finite":
-                        row[done] = loss
-                        done += 1
-                    if reason:
-                        return reason
-                if done == len(row):
-                    return "complete"
-                over = len(new) < count or done - before == left
-                if time.perf_counter() - start < 0.2:  # else a stop button would be heard late
-                    count = min(2 * count, self.MOST)
-            if done == before:
-                return "data ran out"
-        raise AssertionError("passes have no end")
-
-
-def _build(model: keras.Model, spec: Any) -> None:
-    """Give model and optimizer the variables that they do not have yet, from the shapes of a batch."""
-    x = keras.utils.unpack_x_y_sample_weight(spec)[0]
-    shaped = all(isinstance(one, tf.TensorSpec) and one.shape.rank for one in keras.tree.flatten(x))
-    with model.distribute_strategy.scope():
-        if tf.distribute.has_strategy():  # then the loss, too, has to have its variables before the first step
-            model._symbolic_build(data_batch=spec)  # so does `fit`; there is no public way
-        elif not model.built and shaped and type(model).call is not keras.Model.call:  # else: in the first step
-            model(keras.tree.map_structure(lambda one: keras.KerasTensor(tuple(one.shape), one.dtype.name), x))
-        if model.run_eagerly and not all(layer.built for layer in model.layers):
-            raise ValueError("model must have its weights where it runs eagerly: build it, or fit it on one batch")
-        if model.trainable_variables and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-
-
-class _Bar(tqdm):
-    """A bar without the thread that tqdm would start and keep."""
-
-    monitor_interval = 0
-
-
-def _bar(what: str, total: int, shown: bool) -> _Bar:
-    return _Bar(total=total, desc=what, disable=not shown, file=sys.stdout, ncols=80)
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        loss = _loss(logs, "train_step")
+        if self.held is not None:
+            self.model.reset_metrics()
+            loss = _loss(self.model.test_function(iter([self.held])), "test_step")
+        reason = self.watch.reason(loss)
+        if reason != "loss not finite":
+            self.losses.append(loss)
+        self.stopped = reason or ("complete" if len(self.losses) == len(self.rates) else "interrupted")
+        self.model.stop_training = self.stopped != "interrupted"
+        self.bar.update()
 
 
 _SWEEPS = {"exponential": np.geomspace, "linear": np.linspace}
@@ -881,22 +705,24 @@ def range_test(
 
     The model trains as in `fit`, by its own `train_step`: with its loss scale, weight decay, moving averages of
     weights, gradient accumulation, `run_eagerly`, `jit_compile` (slow on a CPU, as in `fit`) and the tf.distribute
-    strategy it was made in. What differs: no callback is called, no metric but the loss is computed, and
-    `steps_per_execution` is ignored. With gradient accumulation an update is made at the rate of its last batch.
-    With a `MultiOptimizer` the rate of the sweep is the largest of its inner optimizers' rates, and the others
-    keep their ratio to it; one that is a schedule counts with its value at the present step.
+    strategy it was made in. What differs: no callback of yours is called, and `steps_per_execution` is ignored.
+    With gradient accumulation an update is made at the rate of its last batch. With a `MultiOptimizer` the rate of
+    the sweep is the largest of its inner optimizers' rates, and the others keep their ratio to it; one that is a
+    schedule counts with its value at the present step.
 
     Afterwards weights, optimizer, metrics and random seeds are as before, also after an exception. The stop
-    button ends the test and returns what there is. Not undone: a model and an optimizer without variables have got
-    them, a generator's batches are used up, a shuffling tf.data.Dataset has moved on to its next order, and so has
-    a global generator of Keras or TensorFlow from which a `train_step` of your own draws while it runs eagerly.
+    button ends the test and returns what there is. Not undone: a model, its optimizer and its metrics without
+    variables have got them, a generator's batches are used up, and a shuffling tf.data.Dataset has moved on to its
+    next order. If a `train_step` of your own draws from a global generator of Keras or TensorFlow, that has moved
+    on, and a tf.Variable that Keras does not know of keeps what the step has written.
 
     Args:
-        model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused.
+        model: Compiled, with one optimizer. A model that keeps others beside it, such as a GAN, is refused. One
+            without `call` must have its weights.
         x: What `fit` takes, but a PyTorch DataLoader: arrays, nested in lists, tuples and dicts as the model wants
-            them, or batches from a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated.
-            Of a generator each sweep takes the next batches; they are kept, up to 100 MB, to repeat them if it
-            ends. One that ends after more than that ends the test ("data ran out").
+            them, or batches from a tf.data.Dataset, a PyDataset or a generator. Data that run out are repeated,
+            but for a generator: each sweep takes further batches of it, less a few that were fetched ahead, and
+            where it ends, the test ends ("data ran out").
         y: Targets, where `x` are arrays.
         min_lr: The first rate, above 0: so low that the loss hardly moves.
         max_lr: The last rate, above `min_lr`: so high that training fails. The sweep ends soon after it does.
@@ -922,52 +748,52 @@ def range_test(
         A `RangeTest`.
 
     Raises:
-        TypeError: An argument is of the wrong type, or `x`, `y` or `sample_weight` hold what is not an array.
-        ValueError: A number is out of range; arrays are sparse, ragged or of different lengths; the model is not
-            compiled, keeps a second optimizer, or cannot train on the data; or no batch has a finite loss.
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of range; `x`, `y` and `sample_weight` are not what `fit` takes, or are sparse,
+            ragged or of different lengths; the model is not compiled, has no weights and no `call`, keeps a second
+            optimizer, or cannot train on the data; or no batch has a finite loss.
     """
-    low, high = check_bounds(min_lr, max_lr)
     count, repeats = check_count("steps", steps, least=2, most=MOST_STEPS), check_count("repeats", repeats)
     batch_size, seed = check_count("batch_size", batch_size), check_count("seed", seed, least=0)
-    _check_smoothing(smoothing)
+    check_rate("smoothing", smoothing, zero=True, below=1)
     check_bool("progress", progress)
     if check_rate("stop_factor", stop_factor) <= 1:
         raise ValueError(f"stop_factor must be above 1, got {stop_factor}")
-    rates = _SWEEPS[check_choice("sweep", sweep, _SWEEPS)](low, high, count).astype("float32")
+    rates = _SWEEPS[check_choice("sweep", sweep, _SWEEPS)](*check_bounds(min_lr, max_lr), count).astype("float32")
     _check_model(model)
+    rate = tf.Variable(0.0, trainable=False)
+    made: list[_Sweep] = []
 
-    strategy = model.distribute_strategy
-    with _generators_kept():
-        data = _Data(x, y, sample_weight, class_weight, batch_size, seed, strategy)
-        held = None
-        if validation_data is not None:
-            held = next(next(_held_out("validation_data", validation_data, HELD_OUT, strategy).passes(0))[0])
-    with _blamed_on(TRAINABLE):
-        _build(model, data.dataset.element_spec)
-    swept = _swept(model.optimizer, optimizer)
-    bar = _bar("range test", repeats * count, progress)
-    sweeps: list[np.ndarray] = []
-    stopped: list[str] = []
-    saved: Saved = []
-    try:
-        with _blamed_on(TRAINABLE), bar, _lent(model, saved):
-            sweeper = _Sweeper(model, rates, held, saved)
-            with _at_rate(swept, lambda _: sweeper.rate):
-                for i in range(repeats):
-                    sweeps.append(np.full(count, np.nan))
-                    stopped.append("interrupted")  # until another reason is known
-                    with contextlib.closing(data.passes(i)) as passes:
-                        stopped[i] = sweeper.run(i, passes, sweeps[i], _Watch(count, smoothing, stop_factor), bar)
-                    bar.update((i + 1) * count - bar.n)
-                    if stopped[i] == "data ran out":
-                        break
-    except KeyboardInterrupt:
-        if not stopped:
-            raise
-    longest = np.isfinite(sweeps).any(axis=0).sum()
+    def step(batch: Any) -> dict[str, Any]:
+        model.reset_metrics()  # within TensorFlow, so that the tracked mean is the loss of this batch alone
+        return model.train_step(batch)
+
+    with contextlib.suppress(KeyboardInterrupt), _lent(model) as undo:
+        data = _Data(x, y, sample_weight, class_weight, batch_size, seed)
+        held = None if validation_data is None else _held_out("validation_data", validation_data, HELD_OUT).first()
+        saved = _built(undo, model, data)
+        _set_rate(undo, _swept(model.optimizer, optimizer), lambda _: rate)
+        # The function is as `fit` makes it of `train_step`; nobody sees the metrics, and without them it is traced
+        # once instead of twice. By `vars`, since Keras keeps track of what is set as an attribute.
+        vars(model).update(steps_per_execution=1, _compile_metrics=None, train_function=model._make_function(step))
+        model.make_test_function()
+        bar = undo.enter_context(_bar("range test", repeats * count, progress))
+        for number in range(repeats):
+            _put_back(saved, number)
+            made.append(_Sweep(rates, rate, _Watch(count, smoothing, stop_factor), held, bar))
+            _fit(model, data, number, [made[-1]], epochs=1 if isinstance(x, Iterator) else count)  # at most
+            bar.update((number + 1) * count - bar.n)
+            if made[-1].stopped == "interrupted":  # by nothing but the end of the data
+                made[-1].stopped = "data ran out"
+                break
+    if not made:
+        raise KeyboardInterrupt
+    stopped, losses = [one.stopped for one in made], [one.losses for one in made]
+    longest = max(map(len, losses))
     if not longest and "interrupted" not in stopped:
         raise ValueError("x, y and sample_weight must give at least one batch with a finite loss")
-    return RangeTest(rates[:longest], np.array(sweeps)[:, :longest], stopped, smoothing)
+    columns = np.array(list(itertools.zip_longest(*losses, fillvalue=np.nan))).reshape(longest, len(made))
+    return RangeTest(rates[:longest], columns.T, stopped, smoothing)
 
 
 # Settings compared ------------------------------------------------------------------------------------
@@ -975,8 +801,7 @@ def range_test(
 
 # Student's t at 97.5 %, for 1 to 30 degrees of freedom.
 _QUANTILES = """12.7062 4.3027 3.1824 2.7764 2.5706 2.4469 2.3646 2.3060 2.2622 2.2281 2.2010 2.1788 2.1604 2.1448
-    2.1314 2.1199 2.1098 2.1009 2.0930 2.0860 2.0796 2.0739 2.0687 2.0639 2.0595 2.0555 2.0518 2.0484 2.0452
-    2.0423"""
+2.1314 2.1199 2.1098 2.1009 2.0930 2.0860 2.0796 2.0739 2.0687 2.0639 2.0595 2.0555 2.0518 2.0484 2.0452 2.0423"""
 T_QUANTILES = [float(quantile) for quantile in _QUANTILES.split()]
 
 
@@ -1033,16 +858,15 @@ class Comparison:
 
     def __repr__(self) -> str:
         wide = max(len(str(label)) for label in self.losses)
-        heads = ("median", "test", "failed", "seconds", "difference to the first")
-        lines = [" " * wide + "  {:>9}  {:>9}  {:>8}  {:>7}  {:^32}  losses by seed".format(*heads)]
+        heads = "     median       test    failed  seconds      difference to the first       losses by seed"
+        lines = [" " * wide + heads]
         for label, losses in self.losses.items():
             change, failed = self.difference(label), len(losses) - np.isfinite(losses).sum()
             spread = "{:+.3g} ({:+.3g} to {:+.3g})".format(*change) if change else "-"
-            cells = (
-                f"{self.median(label):9.4g}  {self.median(label, test=True):9.4g}  {failed:3} of {len(losses):<2}"
-            )
-            each = " ".join(f"{loss:.4g}" for loss in losses)
-            lines.append(f"{label!s:{wide}}  {cells}  {sum(self.seconds[label]):7.1f}  {spread:32}  {each}")
+            medians = f"{self.median(label):9.4g}  {self.median(label, test=True):9.4g}"
+            seconds, each = sum(self.seconds[label]), " ".join(f"{loss:.4g}" for loss in losses)
+            cells = f"{medians}  {failed:3} of {len(losses):<2}  {seconds:7.1f}  {spread:32}  {each}"
+            lines.append(f"{label!s:{wide}}  {cells}")
         return "\n".join([*lines, f"best on validation data: {self.best} ({self.stopped})"])
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -1058,10 +882,6 @@ class Comparison:
         return ax
 
 
-Schedule, Optimizer = keras.optimizers.schedules.LearningRateSchedule, keras.optimizers.Optimizer
-Callback = keras.callbacks.Callback
-
-
 def _copied(setting: Any, model: keras.Model) -> Any:
     """A callback or an optimizer of its own for a run, so that the reader's stays as it is."""
     copied = copy.deepcopy(setting, {id(model): model})  # a callback knows the model that it was used with
@@ -1073,21 +893,25 @@ def _copied(setting: Any, model: keras.Model) -> Any:
     return scaled(copied) if wants_scale and not isinstance(setting, scaled) else copied
 
 
+# What can share a traced training step stands together: "as compiled" and callbacks, then the rates.
+_KINDS = (keras.callbacks.Callback | str, numbers.Real, Schedule, Optimizer)
+
+
 def _check_setting(name: str, setting: Any, model: keras.Model) -> None:
     """Raise where a setting is none that the model's optimizer can be trained with."""
-    if isinstance(setting, numbers.Real) and not isinstance(setting, bool):
-        check_rate(name, setting)
-    elif isinstance(setting, Schedule):
-        if step := int(model.optimizer.iterations.numpy()):
-            raise ValueError(f"{name} would start at step {step} of the optimizer: compile the model anew first")
-    elif isinstance(setting, Optimizer):
-        if setting.built:
-            raise ValueError(f"{name} must be a new optimizer, got one that was built for a model")
-    elif not isinstance(setting, Callback) and not (isinstance(setting, str) and setting == "as compiled"):
+    unknown = isinstance(setting, str) and setting != "as compiled"
+    if unknown or isinstance(setting, bool) or not isinstance(setting, _KINDS):
         what = "a rate, a schedule, a new optimizer, a callback or 'as compiled'"
         raise TypeError(f"{name} must be {what}, got {setting!r}")
+    step = int(model.optimizer.iterations.numpy())
     sets_rate = isinstance(setting, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler)
-    if sets_rate and any(isinstance(one._learning_rate, Schedule) for one, _ in _swept(model.optimizer, None)):
+    if isinstance(setting, numbers.Real):
+        check_rate(name, setting)
+    elif isinstance(setting, Schedule) and step:
+        raise ValueError(f"{name} would start at step {step} of the optimizer: compile the model anew first")
+    elif isinstance(setting, Optimizer) and setting.built:
+        raise ValueError(f"{name} must be a new optimizer, got one that was built for a model")
+    elif sets_rate and any(isinstance(one._learning_rate, Schedule) for one, _ in _swept(model.optimizer, None)):
         raise ValueError(f"{name} sets the rate, which it cannot where the model was compiled with a schedule")
     with _blamed_on(f"{name} must be what can be copied"):
         _copied(setting, model)
@@ -1105,47 +929,27 @@ def _check_sets(sets: dict[str, Any]) -> None:
             raise ValueError(f"{other} must not be {name}, got the same data")
 
 
-def _each_setting(model: keras.Model, settings: dict[str, Any], spec: Any) -> Iterator[tuple[str, Any, Saved]]:
-    """Make the model train with each setting in turn; with a new optimizer give the values of its variables, too.
-
-    What can share a traced training step comes one after another: "as compiled" and callbacks, then the rates.
-    """
-    kinds = (Callback | str, numbers.Real, Schedule, Optimizer)
-    kind = {label: [isinstance(setting, one) for one in kinds].index(True) for label, setting in settings.items()}
-    swept, rate, last = _swept(model.optimizer, None), tf.Variable(0.0, trainable=False), None
-    for label in sorted(settings, key=kind.get):
-        setting, slots = settings[label], []
-        if kind[label] != last or kind[label] > 1:
-            vars(model)["train_function"] = None  # the step is traced anew
+def _each_setting(undo: contextlib.ExitStack, model: keras.Model, settings: dict) -> Iterator[tuple[str, Saved]]:
+    """Make the model train with each setting in turn; give its label, and the values of a new optimizer."""
+    swept, rate, last = _swept(model.optimizer, None), tf.Variable(0.0, trainable=False), 0
+    kinds = {label: [isinstance(one, kind) for kind in _KINDS].index(True) for label, one in settings.items()}
+    for label in sorted(settings, key=kinds.get):
+        setting, kind, slots = settings[label], kinds[label], []
+        if kind != last or kind > 1:
+            model.train_function = None  # the step is traced anew
             gc.collect()  # a traced step is in cycles, and with it the optimizer of the last setting
-        last = kind[label]
-        if isinstance(setting, numbers.Real):
-            rate.assign(setting)
+        last = kind
         if isinstance(setting, Optimizer):
             with model.distribute_strategy.scope():
                 vars(model)["optimizer"] = _copied(setting, model)
-            _build(model, spec)
+                model.optimizer.build(model.trainable_variables)
             slots = _values(model.optimizer.variables)
-        at = setting if isinstance(setting, Schedule) else lambda _: rate
-        with _at_rate(swept if isinstance(setting, numbers.Real | Schedule) else [], at):
-            yield label, setting, slots
-
-
-def _trained(
-    model: keras.Model, data: _Data, seed: int, epochs: int, setting: Any, validation: _Data, bar: tqdm
-) -> float:
-    """Train with the order of a seed; return the seconds that it took."""
-    random.seed(seed)  # with it Keras shuffles the batches of a PyDataset
-    in_order = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: data.reorder(seed, epoch), on_epoch_end=lambda epoch, logs: bar.update()
-    )
-    more = {"callbacks": [in_order]}
-    if isinstance(setting, Callback):
-        more = {"callbacks": [in_order, _copied(setting, model)], "validation_data": validation.source()}
-    start = time.perf_counter()
-    with _blamed_on(TRAINABLE):
-        model.fit(data.source(shuffle=True), epochs=epochs, verbose=0, shuffle=False, **more)
-    return time.perf_counter() - start
+        elif isinstance(setting, Schedule):
+            _set_rate(undo, swept, setting)
+        elif isinstance(setting, numbers.Real):
+            rate.assign(setting)
+            _set_rate(undo, swept, lambda _: rate)
+        yield label, slots
 
 
 def _drawn_anew(model: keras.Model, seed: int) -> Saved:
@@ -1194,7 +998,8 @@ def compare(
     variables have got them, and a shuffling tf.data.Dataset has moved on to its next order.
 
     Args:
-        model: Compiled, with one optimizer. What it evaluates must have a "loss".
+        model: Compiled, with one optimizer. What it evaluates must have a "loss". One without `call` must have its
+            weights.
         settings: By its label, each one of: a rate or a `LearningRateSchedule`, which takes the place of what was
             compiled in (also of a schedule or a warm-up), while the optimizer stays; an `Optimizer` that is new; a
             `Callback` such as `ReduceLROnPlateau`, of which each run gets a copy, and the validation loss of each
@@ -1219,11 +1024,11 @@ def compare(
         A `Comparison`.
 
     Raises:
-        TypeError: An argument is of the wrong type, a setting is of no kind listed above, or `x`, `y` or
-            `sample_weight` hold what is not an array.
-        ValueError: A number is out of range; data cannot be read twice, or two of the sets are the same; the model
-            is not compiled, keeps a second optimizer, cannot train on or evaluate the data, or cannot be built
-            again; a schedule is to go on after steps that were made before; an optimizer is not new.
+        TypeError: An argument is of the wrong type, or a setting is of no kind listed above.
+        ValueError: A number is out of range; data are not what `fit` takes, cannot be read twice, or two of the
+            sets are the same; the model is not compiled, has no weights and no `call`, keeps a second optimizer,
+            cannot train on or evaluate the data, or cannot be built again; a schedule is to go on after steps that
+            were made before; an optimizer is not new.
         KeyboardInterrupt: The stop button was pressed before a run was complete.
     """
     epochs, seeds = check_count("epochs", epochs), check_count("seeds", seeds, most=len(T_QUANTILES) + 1)
@@ -1233,42 +1038,37 @@ def compare(
     _check_model(model)
     if not isinstance(settings, dict) or not settings:
         raise TypeError(f"settings must be a dict with a setting for each label, got {settings!r}")
-    for label, setting in settings.items():
-        _check_setting(f"settings[{label!r}]", setting, model)
-    held = {"validation_data": validation_data} | ({} if test_data is None else {"test_data": test_data})
-    _check_sets({"x": x} | {name: keras.utils.unpack_x_y_sample_weight(data)[0] for name, data in held.items()})
-    strategy = model.distribute_strategy
-    with _generators_kept():
-        data = _Data(x, y, sample_weight, class_weight, batch_size, 0, strategy)
-        held = {name: _held_out(name, given, batch_size, strategy) for name, given in held.items()}
-    with _blamed_on(TRAINABLE):
-        _build(model, data.dataset.element_spec)
+    sets = {"validation_data": validation_data} | ({} if test_data is None else {"test_data": test_data})
+    _check_sets({"x": x} | {name: keras.utils.unpack_x_y_sample_weight(given)[0] for name, given in sets.items()})
     result = Comparison(*({label: [] for label in settings} for _ in range(3)), stopped="interrupted")
-    bar, saved = _bar("compare", len(settings) * seeds * epochs, progress), _values(_variables(model))
 
-    def evaluate(steps: int | None = None) -> list[float]:
-        logs = [model.evaluate(one.source(), steps=steps, verbose=0, return_dict=True) for one in held.values()]
-        if not all("loss" in one for one in logs):
-            raise ValueError(f"model.test_step must return a dict with 'loss', got {', '.join(logs[0])}")
-        return [float(one["loss"]) for one in logs]
+    def evaluated(name: str, steps: int | None = None) -> float:
+        with _blamed_on(f"model must be able to evaluate {name}"), held[name].source() as source:
+            return _loss(model.evaluate(source, steps=steps, verbose=0, return_dict=True), "test_step")
 
-    with contextlib.suppress(KeyboardInterrupt), bar, _lent(model, saved):
-        with _blamed_on(f"model must be able to evaluate {' and '.join(held)}"):
-            evaluate(steps=1)
-        _build(model, data.dataset.element_spec)  # where only a first batch made the weights
-        model.reset_metrics()
-        known = {id(variable) for variable, _ in saved}
-        saved.extend(_values(variable for variable in _variables(model) if id(variable) not in known))
+    with contextlib.suppress(KeyboardInterrupt), _lent(model) as undo:
+        data = _Data(x, y, sample_weight, class_weight, batch_size, 0)
+        held = {name: _held_out(name, given, batch_size) for name, given in sets.items()}
+        saved = _built(undo, model, data)
+        for label, setting in settings.items():
+            _check_setting(f"settings[{label!r}]", setting, model)
+        for name in held:
+            evaluated(name, steps=1)
         anew = [_drawn_anew(model, seed) if reinitialise else [] for seed in range(seeds)]
-        with contextlib.closing(_each_setting(model, settings, data.dataset.element_spec)) as each:
-            for label, setting, slots in each:
-                for seed in range(seeds):
-                    _put_back([*saved, *slots, *anew[seed]], seed)
-                    seconds = _trained(model, data, seed, epochs, setting, held["validation_data"], bar)
-                    for noted, loss in zip((result.losses, result.test_losses), evaluate(), strict=False):
-                        noted[label].append(loss)
-                    result.seconds[label].append(seconds)
-                    bar.update(sum(map(len, result.seconds.values())) * epochs - bar.n)  # a callback may end a run
+        bar = undo.enter_context(_bar("compare", len(settings) * seeds * epochs, progress))
+        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
+        for label, slots in _each_setting(undo, model, settings):
+            for seed in range(seeds):
+                _put_back([*saved, *slots, *anew[seed]], seed)
+                start, own = time.perf_counter(), isinstance(settings[label], keras.callbacks.Callback)
+                callbacks = [shown, _copied(settings[label], model)] if own else [shown]
+                with held["validation_data"].source() as seen:
+                    _fit(model, data, seed, callbacks, epochs=epochs, validation_data=seen if own else None)
+                seconds = time.perf_counter() - start
+                for noted, name in zip((result.losses, result.test_losses), held, strict=False):
+                    noted[label].append(evaluated(name))
+                result.seconds[label].append(seconds)
+                bar.update(sum(map(len, result.seconds.values())) * epochs - bar.n)  # a callback may end a run
         result.stopped = "complete"
     if not any(result.seconds.values()):
         raise KeyboardInterrupt

@@ -93,13 +93,6 @@ def test_no_trace_in_a_model_that_was_trained_before(arrays):
     assert model.optimizer.learning_rate is rate
 
 
-def test_a_compute_metrics_of_your_own_is_put_back(arrays):
-    model = small_model("adam")
-    model.compute_metrics = own = lambda *_, **__: {"loss": 0.0}
-    lr.range_test(model, *arrays, steps=4, **RATES, progress=False)
-    assert model.compute_metrics is own
-
-
 @pytest.mark.parametrize("name", ["adam", "momentum"])
 def test_losses_are_those_of_the_batches(name, arrays):
     """Against an independent loop, with a short last batch, regularisation and dropout."""
@@ -197,14 +190,12 @@ def inputs(x, y):
         "tf.data": (batches, None),
         "endless tf.data": (batches.repeat(), None),
         "PyDataset": (Pieces(x, y), None),
-        "generator that ends": (((x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)), None),
+        "generator": (((x[i : i + 16], y[i : i + 16]) for _ in range(4) for i in range(0, 64, 16)), None),
         "float64": (x.astype("float64"), y),
     }
 
 
-@pytest.mark.parametrize(
-    "kind", ["arrays", "tf.data", "endless tf.data", "PyDataset", "generator that ends", "float64"]
-)
+@pytest.mark.parametrize("kind", ["arrays", "tf.data", "endless tf.data", "PyDataset", "generator", "float64"])
 def test_any_input_that_fit_takes(kind, arrays):
     x, y = inputs(*arrays)[kind]
     result = lr.range_test(small_model("adam"), x, y, steps=15, **RATES, progress=False)
@@ -500,13 +491,22 @@ def test_the_plot_shows_points_curve_and_every_rule():
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"smoothing": 1}, "smoothing must be below 1, got 1"),
         ({"stop_factor": 0.5}, "stop_factor must be above 1, got 0.5"),
-        ({"y": np.zeros(3)}, "x, y and sample_weight must have the same length"),
-        ({"x": np.zeros((0, 8)), "y": np.zeros(0)}, "x, y and sample_weight must have the same length"),
-        ({"y": None, "sample_weight": np.ones(70)}, "y must be given where sample_weight is"),
+        (
+            {"y": np.zeros(3)},
+            "x, y and sample_weight must be what fit takes, dense and of one length, got (?s:.*) ambiguous",
+        ),
+        (
+            {"x": np.zeros((0, 8)), "y": np.zeros(0)},
+            "sample_weight must be what fit takes, dense and of one length",
+        ),
+        ({"y": None, "sample_weight": np.ones(70)}, "y must be given where sample_weight or class_weight is"),
         ({"x": np.zeros((70, 5))}, "model must be able to train on x, y and sample_weight"),
         ({"y": np.full(70, 9)}, "model must be able to train on x, y and sample_weight"),
         ({"progress": None}, "progress must be True or False, got None"),
-        ({"x": 3}, "x, y and sample_weight must be arrays"),
+        (
+            {"x": 3},
+            "must be what fit takes, dense and of one length, got (?s:.*): Unrecognized data type: x=3",
+        ),
         ({"sample_weight": np.full(70, np.nan)}, "x, y and sample_weight must give at least one batch with a fin"),
         ({"model": "cnn"}, "model must be a Keras model, got 'cnn'"),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must be compiled"),
@@ -525,18 +525,5 @@ def test_an_unknown_rule_is_named():
 
 
 def test_a_range_test_without_a_sweep_is_refused():
-    with pytest.raises(ValueError, match="sweeps and stopped must hold at least one sweep, got none"):
+    with pytest.raises(TypeError, match=r"stopped must be a list with a reason for each of the sweeps, got \[\]"):
         lr.RangeTest(np.ones(3), np.zeros((0, 3)), [])
-
-
-def test_sweeps_do_not_depend_on_how_many_steps_were_made_in_vain(arrays, monkeypatch):
-    """After an explosion some steps have been made already; how many depends on the time that they take."""
-    results = []
-    for most in (1, 64):
-        monkeypatch.setattr(lr._Sweeper, "MOST", most)
-        model = small_model("sgd")
-        rates = {"min_lr": 1e-3, "max_lr": 1e6}
-        results.append(lr.range_test(model, *arrays, **rates, steps=80, repeats=3, progress=False))
-    assert "loss exploded" in results[0].stopped or "loss not finite" in results[0].stopped
-    assert results[0] == results[1]
-    assert not np.array_equal(results[0].sweeps[1], results[0].sweeps[2])

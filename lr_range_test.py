@@ -334,6 +334,12 @@ class RangeTest:
     def suggest(self, rule: str | Rule = "valley") -> float | None:
         """The rate that a rule reads from the curve.
 
+        How far off is it? Over 42 small tasks with three optimizers, evidence/finders of the repository, one
+        sweep's "valley" left a median regret, loss after 1,500 steps over that at the best rate, of 1.16 (95 %
+        interval 1.05 to 1.26), nine in ten below 1.83; 0.8 % of the runs failed. "minimum": 1.20 (1.13 to 1.41),
+        2.27, 5.8 %. "steepest": 1.19 (1.09 to 1.41), 5.09, 5.7 %. Three whole runs, at a third of "valley", at it
+        and at three times it, the best kept: 1.04 (1.02 to 1.08), 1.34, 0.0 %. So compare rates around it.
+
         Args:
             rule: A name in `RULES`, or a function. "valley" is fastai's default, too.
 

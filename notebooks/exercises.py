@@ -617,8 +617,9 @@ def check_settings(answer: Any, steps: int) -> None:
     for name in names[1:]:
         if answer[name] is None:
             return _verdict(False, f"Replace the None of “{name}” by a schedule, such as those of notebook 02.")
-        if not callable(answer[name]):
-            return _verdict(False, f"“{name}” is to be a schedule. You gave {answer[name]!r}.")
+        if not callable(answer[name]) or not hasattr(answer[name], "get_config"):
+            why = "a schedule of Keras's, or a class of your own, which can be saved with the model"
+            return _verdict(False, f"“{name}” is to be {why}. You gave {answer[name]!r}.")
         try:
             rates[name] = np.array([float(answer[name](step)) for step in range(steps + 1)])
         except Exception as error:  # the learner's own schedule can raise anything
@@ -626,16 +627,16 @@ def check_settings(answer: Any, steps: int) -> None:
     end, warm = rates["to 0"], rates["warm-up"]
     if not end[-1] <= 0.01 * end.max():
         return _verdict(False, f"“to 0” is at {end[-1]:.3g} after {steps} steps. Which argument is its length?")
-    if end[0] < end.max():
-        return _verdict(False, "“to 0” begins below its peak: that is a warm-up. Let it only fall.")
+    if (np.diff(end) > 0).any():
+        return _verdict(False, "“to 0” rises on its way. Let it only fall.")
     if end[steps // 2] <= 0.01 * end.max():
         return _verdict(
             False, f"“to 0” is there after half of the {steps} steps, and the rest of the run stands still."
         )
     if not warm[0] < 0.2 * warm.max():
         return _verdict(False, f"“warm-up” begins at {warm[0]:.3g} of {warm.max():.3g}: it has to begin near 0.")
-    if warm.argmax() > steps // 2:
+    if not 0.02 * steps <= warm.argmax() <= 0.25 * steps:
         return _verdict(
-            False, f"“warm-up” climbs until step {warm.argmax()} of {steps}. A tenth of them is usual."
+            False, f"“warm-up” has its peak at step {warm.argmax()} of {steps}. Climb for a tenth of them."
         )
     _verdict(True, f"The warm-up peaks in step {warm.argmax()}, the other ends at 0. Both can go to `compare`.")

@@ -27,6 +27,19 @@ def letters(*words):
     return dict(zip("ABCD", words, strict=False))
 
 
+class Plan(keras.optimizers.schedules.LearningRateSchedule):
+    """Straight lines through values at equal distances, over 100 steps."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __call__(self, step):
+        return np.interp(step, np.linspace(0, 100, len(self.values)), self.values)
+
+    def get_config(self):
+        return {"values": self.values}
+
+
 # A check with its fixed arguments, and pairs of an answer and words of what it is told.
 CASES = {
     "critical_rate": (
@@ -176,18 +189,16 @@ CASES = {
     ),
     "settings": (
         {"steps": 100},
-        ({"fixed": 0.1, "to 0": lambda s: 1 - s / 100, "warm-up": lambda s: min(s / 10, 1)}, "Right"),
-        ({"fixed": 0.1, "to 0": lambda s: 1 - s / 200, "warm-up": lambda s: min(s / 10, 1)}, "its length"),
-        (
-            {"fixed": 0.1, "to 0": lambda s: max(1 - s / 30, 0), "warm-up": lambda s: min(s / 10, 1)},
-            "stands still",
-        ),
-        ({"fixed": 0.1, "to 0": lambda s: min(s, 100 - s), "warm-up": lambda s: min(s, 10)}, "Let it only fall"),
-        ({"fixed": 0.1, "to 0": lambda s: 1 - s / 100, "warm-up": lambda s: 0.1}, "near 0"),
-        ({"fixed": 0.1, "to 0": lambda s: 1 - s / 100, "warm-up": lambda s: s / 90}, "A tenth"),
+        ({"fixed": 0.1, "to 0": Plan([1, 0]), "warm-up": Plan([0] + [1] * 10)}, "Right"),
+        ({"fixed": 0.1, "to 0": Plan([1, 0.5]), "warm-up": Plan([0, 1])}, "its length"),
+        ({"fixed": 0.1, "to 0": Plan([1, 0, 0, 0]), "warm-up": Plan([0, 1])}, "stands still"),
+        ({"fixed": 0.1, "to 0": Plan([0, 1, 0]), "warm-up": Plan([0, 1])}, "Let it only fall"),
+        ({"fixed": 0.1, "to 0": Plan([1, 0]), "warm-up": Plan([1, 1])}, "near 0"),
+        ({"fixed": 0.1, "to 0": Plan([1, 0]), "warm-up": Plan([0, 1])}, "for a tenth"),
         ({"fixed": 0.1, "to 0": None, "warm-up": None}, "Replace the None"),
-        ({"fixed": 0.1, "to 0": 0.0, "warm-up": None}, "is to be a schedule"),
-        ({"fixed": 0.1, "to 0": lambda s: 1 / 0, "warm-up": None}, "ZeroDivisionError"),
+        ({"fixed": 0.1, "to 0": 0.0, "warm-up": None}, "which can be saved"),
+        ({"fixed": 0.1, "to 0": lambda step: 1 - step / 100, "warm-up": None}, "which can be saved"),
+        ({"fixed": 0.1, "to 0": Plan(None), "warm-up": Plan([0, 1])}, "raised"),
         ({"fixed": "x", "to 0": None, "warm-up": None}, "a plain rate"),
     ),
 }

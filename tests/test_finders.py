@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import math
+import re
 from pathlib import Path
 
 import keras
@@ -675,14 +676,29 @@ def test_the_results_are_those_of_the_recordings():
     assert results.PATH.read_text(encoding="utf-8") == results.as_text(results.computed())
 
 
+def test_the_docstring_of_suggest_has_the_results():
+    said = " ".join(lr.RangeTest.suggest.__doc__.split())
+    found = json.loads(results.PATH.read_text(encoding="utf-8"))
+    rows = {rule: found["methods"]["1500"][f"ours, {rule}"] for rule in ("valley", "minimum", "steepest")}
+    rows["kept"] = found["advice"]["1500"]["three whole runs, 3.2 times apart around ours, valley"]
+    assert f"{len(found['tasks'])} small tasks" in said
+    for name, row in rows.items():
+        middle, low, high = row["median"]
+        words = said.partition(name)[2].replace("95 % interval ", "").replace("nine in ten below ", "")
+        words = words.partition("failed")[0] if name == "valley" else words
+        numbers = re.findall(r"\d+\.\d+", words)[:5]
+        wanted = [f"{x:.2f}" for x in (middle, low, high, row["ninth"][0])] + [f"{100 * row['failed'][0]:.1f}"]
+        assert numbers == wanted, name
+
+
 def test_results_say_what_is_missing(tmp_path, monkeypatch):
-    assert results.check(tmp_path / "no.json")[-1].startswith("no.json is not what the recordings")
-    for i, name in enumerate(NAMES[:2]):
+    for i, name in enumerate(NAMES):
         written(tmp_path, name, *made_up(name, best=-4 - i, seed=i))
     some = candidates.all_candidates()[::50]
     monkeypatch.setattr(candidates, "all_candidates", lambda: some)
+    assert results.check(tmp_path / "no.json")[-1].startswith("no.json is not what the recordings")
     found = results.computed(tmp_path)
-    assert found["tasks"] == list(NAMES[:2]) and "wine-mlp-sgd" in found["missing"]
+    assert sorted(found["tasks"]) == sorted(NAMES) and "text-gru-sgd" in found["missing"]
     row = found["methods"]["300"]["ours, steepest"]
-    assert len(row["by task"]) == 2 and row["median"][1] <= row["median"][0] <= row["median"][2]
+    assert len(row["by task"]) == len(NAMES) and row["median"][1] <= row["median"][0] <= row["median"][2]
     assert set(found["improved"]["one for all, at most 100 steps"]["rows"]) == {"300", "1500"}

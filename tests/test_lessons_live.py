@@ -42,8 +42,9 @@ CLAIMS = {
         "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart
     ],
     "06": [
-        "tuned['all, 0.01'][-1] > 1.4",  # no better than guessing
-        "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1] < 1.2",
+        "max(tuned['all, 0.01'][:6]) > 1.61",  # worse than equal guesses
+        "tuned['all, 0.001'][-1] < min(tuned['head alone, 0.01'][-1], tuned['head, then all'][-1])",
+        "tuned['all, 0.001'][-1] < tuned['all, 0.01'][-1] and tuned['head alone, 0.01'][-1] < 1.3",
         "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
     ],
 }

@@ -517,10 +517,10 @@ def check_four_schedules(answer: Any) -> None:
     hints = {
         "D": "One curve falls at once and then stands still, high above the others. Whose floor is that?",
         "B": "One curve is late from the beginning. Which schedule never has a large rate?",
-        "A": "One curve has cliffs. Where the loss falls in a step or two, the rate did.",
+        "A": "One curve bends down twice, at once. What happened to its rate there?",
     }
     truth = {name: schedule for name, (schedule, _) in _FOUR_SCHEDULES.items()}
-    _matches(answer, truth, hints, "Floors, cliffs and late starts tell schedules apart.")
+    _matches(answer, truth, hints, "Floors, bends and late starts tell schedules apart.")
 
 
 def check_schedule(answer: Any) -> None:
@@ -565,7 +565,14 @@ def check_schedule(answer: Any) -> None:
         return _verdict(False, f"Your class raised {type(error).__name__}: {error}")
     if first_after_reset != found[0]:
         return _verdict(False, "Asked again for step 0, it gives another rate. It remembers something.")
-    _verdict(True, "Right at its first, middle and last step, and it survives being saved.")
+    import tensorflow as tf  # only here: the learner's class has it loaded already
+
+    try:
+        tf.function(made, autograph=False)(tf.constant(75))
+    except Exception as error:
+        why = f"In fit the step is a tensor, and there yours raised {type(error).__name__}"
+        return _verdict(False, f"{why}. Use keras.ops, such as keras.ops.clip, and no if.")
+    _verdict(True, "Right at its first, middle and last step, in a compiled fit, and it survives being saved.")
 
 
 def check_next_rate(answer: Any, tried: Mapping[float, float]) -> None:

@@ -445,7 +445,7 @@ function manyRuns({ runs = [], curves, view, views }) {
     return { layers: [left.frame, left.inside(...drawn), right.frame, right.inside(...lines)] };
   };
 
-  // Against the rate: a dot for each run's end, a line through the medians; and the share of those that know nothing.
+  // Against the rate: a dot for each run's end, a line through the medians; and the share that knows nothing.
   const ends = ({ chosen, style, metric, y, one, two }) => {
     const rates = ordered(distinct(runs.map(({ rate }) => rate))), x = rateAxis(rates, "largest rate");
     const left = axes(one, "How they end", x, y), drawn = [], shares = [], middles = [];
@@ -488,7 +488,7 @@ function manyRuns({ runs = [], curves, view, views }) {
     const tested = tests.length ? `Test loss ${spread(tests)}.` : "No test loss.";
     const where = lost.length ? `, at rate ${ordered(distinct(lost)).map(word).join(", ")}` : "";
     const hint = name ? "" : "To tell them apart, choose an optimizer or a schedule.";
-    const ended = ({ status, collapsed }) => (status === "finished" && collapsed ? "no better than guessing" : status);
+    const ended = ({ status, collapsed }) => (status === "finished" && collapsed ? "guessing" : status);
     return {
       say: chosen.length
         ? [`${count(chosen, "run")}, ${count(of("label"), "setting")}, ${count(of("seed"), "seed")}.`,

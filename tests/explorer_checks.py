@@ -30,6 +30,7 @@ class Hands:
     def __init__(self, root, finger=False):
         self.root, self.finger = root, finger
         self.picture = root.locator("svg").first
+        self.picture.locator("*").first.wait_for(state="attached")  # it is drawn in a frame that may be late
         self.last = self.look()
 
     def look(self):
@@ -42,7 +43,11 @@ class Hands:
         """Do something: of the controls that stay, these change and no others, and so does the picture."""
         before = self.last
         action()
-        self.last = self.look()
+        for _ in range(100):  # the same holds for what follows a key: up to two seconds
+            self.last = self.look()
+            if self.last["picture"] != before["picture"]:
+                break
+            self.root.page.wait_for_timeout(20)
         values, old = self.last["values"], before["values"]
         assert {name for name in values.keys() & old if values[name] != old[name]} == set(names)
         assert self.last["picture"] != before["picture"]

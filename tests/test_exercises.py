@@ -95,7 +95,7 @@ CASES = {
         (letters("step", "fixed, small", "linear to 0", "fixed, large"), "Right"),
         (letters("step", "fixed, small", "fixed, large", "linear to 0"), "Whose floor"),
         (letters("fixed, small", "step", "linear to 0", "fixed, large"), "late"),
-        (letters("linear to 0", "fixed, small", "step", "fixed, large"), "cliffs"),
+        (letters("linear to 0", "fixed, small", "step", "fixed, large"), "bends down"),
         (letters("step", "step", "linear to 0", "fixed, large"), "once"),
     ),
     "rescaled_rates": (
@@ -274,6 +274,7 @@ def changed(**methods):
         (changed(__call__=lambda self, step: 0.2 * (1 - step / 100)), "Step 49"),
         (changed(__call__=lambda self, step: 0.2 if step < 60 else 0.0), "Step 75"),
         (changed(__call__=lambda self, step: 0.2 if step < 60 else 0.1), "At the end"),
+        (changed(__call__=lambda self, step: 0.2 if step < 50 else 0.4 - 0.004 * step), "Use keras.ops"),
         (changed(__call__=lambda self, step: math.nan), "finite"),
         (changed(get_config=lambda self: None), "as a dict"),
         (changed(get_config=lambda self: {"initial": 0.1, "steps": 100}), "What is missing"),

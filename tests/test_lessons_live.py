@@ -22,8 +22,6 @@ CLAIMS = {
         "max(live[rate]['val_loss'][-1] for rate in (0.01, 0.001)) < 0.5",
         # After twelve batches at 0.5:
         "dead()[0] == 1 and dead()[1] > 0.8 and np.median(np.abs(layers['dense'].kernel)) > 0.5",
-        "train(keras.optimizers.SGD(0.1), epochs=5)['val_loss'][-1] < 0.5",
-        "train(keras.optimizers.SGD(0.5), epochs=5)['val_loss'][-1] > 2",
     ],
     "02": [
         "sum(live['drops to 0.01']['loss'][DROP:]) < 0.75 * sum(live['stays at 0.1']['loss'][DROP:])",
@@ -44,7 +42,7 @@ CLAIMS = {
     "06": [
         "max(tuned['all, 0.01'][:6]) > 1.61",  # worse than equal guesses
         "tuned['all, 0.001'][-1] < min(tuned['head alone, 0.01'][-1], tuned['head, then all'][-1])",
-        "tuned['all, 0.001'][-1] < tuned['all, 0.01'][-1] and tuned['head alone, 0.01'][-1] < 1.3",
+        "tuned['all, 0.001'][-1] < tuned['all, 0.01'][-1] and tuned['head alone, 0.01'][-1] < 1.5",
         "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
     ],
 }

@@ -41,8 +41,8 @@ CLAIMS = {
     ],
     "06": [
         "max(tuned['all, 0.01'][:6]) > 1.61",  # worse than equal guesses
-        "tuned['all, 0.001'][-1] < min(tuned['head alone, 0.01'][-1], tuned['head, then all'][-1])",
-        "tuned['all, 0.001'][-1] < tuned['all, 0.01'][-1] and tuned['head alone, 0.01'][-1] < 1.5",
+        "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1]",
+        "tuned['head alone, 0.01'][-1] < 1.5",
         "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
     ],
 }

@@ -560,8 +560,9 @@ def _lent(model: keras.Model) -> contextlib.ExitStack:
     undo = contextlib.ExitStack()
     undo.callback(random.setstate, random.getstate())
     undo.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002
-    gc.freeze()  # so that `gc.collect` looks only at what is made from here on; at all it takes 0.3 s
-    undo.callback(gc.unfreeze)
+    if not gc.get_freeze_count():  # else somebody's frozen objects would be set free
+        gc.freeze()  # so that `gc.collect` looks only at what is made from here on; at all it takes 0.3 s
+        undo.callback(gc.unfreeze)
     undo.callback(vars(model).update, {name: getattr(model, name, None) for name in _CHANGED})
     model.train_function = None  # the step is traced anew
     return undo
@@ -867,12 +868,11 @@ class Comparison:
         heads = "     median       test    failed  seconds      difference to the first       losses by seed"
         lines = [" " * wide + heads]
         for label, losses in self.losses.items():
-            change, failed = self.difference(label), len(losses) - np.isfinite(losses).sum()
+            change, each = self.difference(label), " ".join(f"{loss:.4g}" for loss in losses)
             spread = "{:+.3g} ({:+.3g} to {:+.3g})".format(*change) if change else "-"
             medians = f"{self.median(label):9.4g}  {self.median(label, test=True):9.4g}"
-            seconds, each = sum(self.seconds[label]), " ".join(f"{loss:.4g}" for loss in losses)
-            cells = f"{medians}  {failed:3} of {len(losses):<2}  {seconds:7.1f}  {spread:32}  {each}"
-            lines.append(f"{label!s:{wide}}  {cells}")
+            runs = f"{sum(not math.isfinite(loss) for loss in losses):3} of {len(losses):<2}"
+            lines += [f"{label!s:{wide}}  {medians}  {runs}  {sum(self.seconds[label]):7.1f}  {spread:32}  {each}"]
         return "\n".join([*lines, f"best on validation data: {self.best} ({self.stopped})"])
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -209,8 +209,8 @@ class Verdict:
         if self.said is None or not self.judged.get("comparisons"):
             return f"{question} ", judged, f": {self.measured}", ""
         verdict, _, known = judged.partition(" (")
-        runs = f"{self.judged['comparisons'][0]['seeds']} runs"
-        return "", verdict, f": {self.said}", runs + (", " + known.rstrip(")") if known else "")
+        seeds = f"{self.judged['comparisons'][0]['seeds']} seeds"  # of pairs each seed has two runs
+        return "", verdict, f": {self.said}", seeds + (", " + known.rstrip(")") if known else "")
 
     def __repr__(self) -> str:
         before, judged, after, small = self._line()

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from explorer_checks import BROWSER
 
 # Marker → the variable without which its tests are skipped; the only skips that CI accepts.
 FILES = {"mnist": "LR_MNIST_NPZ", "fashion_mnist": "LR_FASHION_MNIST_NPZ"}
@@ -22,6 +23,17 @@ def pytest_runtest_setup(item):
     for marker, variable in FILES.items():
         if item.get_closest_marker(marker) and not os.environ.get(variable):
             pytest.skip(f"{variable} is not set")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; what asks for it is skipped where there is none."""
+    from playwright import sync_api
+
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def accidental_skips(config):

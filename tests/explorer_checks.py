@@ -1,6 +1,9 @@
 """A reader's hands on an explorer, wherever a browser shows it. For test_explorers.py and test_browser.py."""
 
+import shutil
 import statistics
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 LOOK = """root => ({
     values: Object.fromEntries([...root.querySelectorAll("input, select")]
@@ -10,6 +13,8 @@ LOOK = """root => ({
     picture: root.querySelector("svg").innerHTML,
 })"""
 
+
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # From a key to the moment when the picture that it changes has been drawn.
 TIMED = """() => {
@@ -48,6 +53,8 @@ class Hands:
             if self.last["picture"] != before["picture"]:
                 break
             self.root.page.wait_for_timeout(20)
+        self.root.page.evaluate(TWO_FRAMES)  # a late frame of an earlier change may have come first
+        self.last = self.look()
         values, old = self.last["values"], before["values"]
         assert {name for name in values.keys() & old if values[name] != old[name]} == set(names)
         assert self.last["picture"] != before["picture"]

@@ -14,15 +14,14 @@ from pathlib import Path
 import explorer_checks
 import nbformat
 import pytest
+from explorer_checks import BROWSER
 from jupyter_client import BlockingKernelClient
-from playwright import sync_api
 
 import explorers
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WITHOUT = ("03", "06", "08")  # notebooks without an explorer
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
@@ -98,14 +97,6 @@ def lab(tmp_path_factory):
     yield lab
     lab.process.terminate()
     lab.process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 import test_browser
+from explorer_checks import BROWSER
 
 import explorers
 import lesson
@@ -182,7 +183,7 @@ def test_the_module_is_one_small_file_that_asks_nobody():
 
 browser_test = [
     pytest.mark.browser,
-    pytest.mark.skipif(test_browser.BROWSER is None, reason="no Chromium is installed"),
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
 ]
 PLAIN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers</title>
 <meta name="viewport" content="width=device-width"><main></main>"""
@@ -192,14 +193,6 @@ def on_a_browser(function):
     for mark in browser_test:
         function = mark(function)
     return function
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with test_browser.sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=test_browser.BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

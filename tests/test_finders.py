@@ -700,5 +700,5 @@ def test_results_say_what_is_missing(tmp_path, monkeypatch):
     found = results.computed(tmp_path)
     assert sorted(found["tasks"]) == sorted(NAMES) and "text-gru-sgd" in found["missing"]
     row = found["methods"]["300"]["ours, steepest"]
-    assert len(row["by task"]) == len(NAMES) and row["median"][1] <= row["median"][0] <= row["median"][2]
+    assert row["median"][1] <= row["median"][0] <= row["median"][2]
     assert set(found["improved"]["one for all, at most 100 steps"]["rows"]) == {"300", "1500"}

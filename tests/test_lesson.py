@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
 import lesson
@@ -29,11 +30,9 @@ def test_a_statement_that_is_not_registered_is_named():
 
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
     line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
-    said = (
-        "holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds. (3 runs, known beforehand)"
-    )
-    assert repr(line).endswith(said)
-    assert "(3 runs, known beforehand; <a href" in line._repr_html_()
+    said = "holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
+    assert repr(line).endswith(f"{said} (3 seeds, known beforehand)")
+    assert "(3 seeds, known beforehand; <a href" in line._repr_html_()
     with pytest.raises(ValueError, match="for each of 1 intervals"):
         lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 
@@ -78,6 +77,16 @@ def test_a_forest_has_a_row_for_each_comparison():
     assert labels[0] == "high-start-converges, linear 1 (3, 3 failed)"
     assert len(labels) == 8
     plt.close(figure)
+
+
+def test_08_shows_every_section_and_its_figure():
+    notebook = nbformat.read(Path(lesson.__file__).parent / lesson.STATEMENTS, as_version=4)
+    sources = "\n".join(cell.source for cell in notebook.cells)
+    for section in lesson.sections():
+        assert f'lesson.Statements("{section}")' in sources
+        figure = lesson.forest(section)
+        assert (figure is not None) == (f'lesson.forest("{section}")' in sources), section
+        plt.close(figure)
 
 
 def test_spread_shows_median_and_range():

@@ -7,7 +7,6 @@ import http.server
 import itertools
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from explorer_checks import BROWSER
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 pytest.importorskip("sphinx_book_theme", reason="site/requirements.txt is not installed")
@@ -29,7 +29,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TEXTS = sorted((ROOT / "notebooks").glob("*.md"))
 PAGES = ["index", *(path.stem for path in (*NOTEBOOKS, *TEXTS))]
 REPOSITORY = "https://github.com/OWNER/REPO"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = os.environ.get("AXE_CORE")  # the file axe.min.js of npm's axe-core
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = "application/vnd.learning-rates.explorer+json"
@@ -302,16 +301,6 @@ def address(edition):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright import sync_api
-
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

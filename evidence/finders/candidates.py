@@ -260,18 +260,23 @@ def reached(row: Row) -> bool:
     )
 
 
-def table(folder: Path = RUNS) -> str:
-    """What comes of choosing, for each limit of cost, as text."""
-    tasks, candidates = measure.load(folder), all_candidates()
+def all_judged(tasks: Sequence[Measured]) -> dict[str, Judged]:
+    """What came of choosing, for each limit of cost, for all optimizers and for each kind."""
+    candidates = all_candidates()
     came = all_results(tasks, candidates)
-    judged = {
+    return {
         f"{'one for each kind' if kinds else 'one for all'}, at most {most} steps": judge(
             tasks, candidates, came, most, kinds
         )
         for kinds in (False, True)
         for most in CLASSES
     }
-    lines = []
+
+
+def table(folder: Path = RUNS) -> str:
+    """What comes of choosing, for each limit of cost, as text."""
+    tasks, lines = measure.load(folder), []
+    judged = all_judged(tasks)
     for budget in BUDGETS:
         lines.append(measure.headline(budget, tasks))
         for name, one in judged.items():

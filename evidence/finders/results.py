@@ -1,7 +1,6 @@
 """What came of it, as a file: `python -m evidence judge` writes results.json, notebook 04 reads it."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import candidates, measure
-from .measure import Measured, Method, Row
-from .recording import FILES, RUNS, SWEEP_SEEDS
+from .measure import Measured, Row
+from .recording import FILES, RUNS
 from .runner import BUDGETS
 
 PATH = Path(__file__).with_name("results.json")
@@ -22,32 +21,23 @@ def _row(row: Row) -> dict[str, list[float]]:
     return {name: [round(float(value), 4) for value in getattr(row, name)] for name in names}
 
 
-def _medians(method: Method, tasks: Sequence[Measured], budget: int) -> list[float | None]:
-    """The median regret of each task, None where no sweep had an answer."""
-    medians = []
-    for task in tasks:
-        came = [method.ask(task, seed, budget) for seed in SWEEP_SEEDS]
-        regrets = [one[0] for one in came if one is not None]
-        medians.append(round(math.exp(np.median(regrets)), 4) if regrets else None)
-    return medians
-
-
 # The advice: three whole runs, at a rate, so many times below and above it, and the one with the lowest validation
 # loss is kept. One seed of the three chooses, all three say what came of it, so the regret is a little too low.
+# Name → what is read, from how many sweeps, and how far apart the rates are.
 ADVICE = {
-    "three whole runs, 3.2 times apart around ours, valley": ("valley", 10**0.5),
-    "three whole runs, 3.2 times apart around the default": ("default rate", 10**0.5),
-    "three whole runs, 10 times apart around the default": ("default rate", 10.0),
+    "three whole runs, 3.2 times apart around ours, valley": ("valley", 1, 10**0.5),
+    "three whole runs, 3.2 times apart around the default": ("default rate", 0, 10**0.5),
+    "three whole runs, 10 times apart around the default": ("default rate", 0, 10.0),
 }
 
 
-def _advised(tasks: Sequence[Measured], reading: str, width: float, budget: int) -> Row:
+def _advised(tasks: Sequence[Measured], reading: str, sweeps: int, width: float, budget: int) -> Row:
     """What comes of three whole runs around a reading."""
+    candidate = candidates.Candidate(reading, sweeps, factor=1.0, runs=3, steps=budget, width=width)
     outcomes = []
     for task in tasks:
-        read = candidates.readings(task, reading, 0 if reading == "default rate" else 1)
-        rates = task.best_of(np.outer(read, [1.0, 1 / width, width]), budget)
-        for regret, failed in np.transpose(task.outcomes(rates, budget)):
+        came = candidates.results(candidate, task, candidates.readings(task, reading, sweeps))
+        for regret, failed in came[BUDGETS.index(budget)].tolist():
             outcomes.append((task.task.pair.dataset, None if np.isnan(regret) else (regret, failed)))
     return measure.summarized(outcomes)
 
@@ -60,21 +50,17 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
 
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
-        one's cost in steps, its row (see `measure.Row`), and the median regret of each task; "advice", the same
-        of three whole runs; "improved": for each limit of cost what was chosen on all data, and its rows by
-        budget, judged on data sets left out.
+        one's cost in steps, and its row (see `measure.Row`); "advice", the same of three whole runs; "improved":
+        for each limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
 
     Raises:
         ValueError: Where nothing is recorded completely.
     """
-    tasks, choices = measure.load(folder), candidates.all_candidates()
-    names = [task.task.name for task in tasks]
+    tasks = measure.load(folder)
     methods: dict[str, Any] = {}
     for budget in BUDGETS:
         methods[str(budget)] = {
-            method.name: {"cost": method.steps}
-            | _row(measure.measured(method, tasks, budget))
-            | {"by task": _medians(method, tasks, budget)}
+            method.name: {"cost": method.steps} | _row(measure.measured(method, tasks, budget))
             for method in measure.METHODS
         }
         with_prodigy = [task for task in tasks if task.task.optimizer == "adamw" and task.prodigy]
@@ -85,17 +71,16 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         str(budget): {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
         for budget in BUDGETS
     }
-    came = candidates.all_results(tasks, choices)
-    improved = {}
-    for kinds in (False, True):
-        for most in candidates.CLASSES:
-            judged = candidates.judge(tasks, choices, came, most, kinds)
-            improved[f"{'one for each kind' if kinds else 'one for all'}, at most {most} steps"] = {
-                "chosen": judged.chosen,
-                "rows": {str(budget): _row(row) for budget, row in judged.rows.items()},
-                "reaches the goal": all(candidates.reached(row) for row in judged.rows.values()),
-            }
+    improved = {
+        name: {
+            "chosen": judged.chosen,
+            "rows": {str(budget): _row(row) for budget, row in judged.rows.items()},
+            "reaches the goal": all(candidates.reached(row) for row in judged.rows.values()),
+        }
+        for name, judged in candidates.all_judged(tasks).items()
+    }
     missing = sorted(set(FILES) - {path.stem for path in folder.glob("*.jsonl")})
+    names = [task.task.name for task in tasks]
     return {"tasks": names, "missing": missing, "methods": methods, "advice": advice, "improved": improved}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import lr_study
 from evidence import judge, metrics, rules, simulation, statements, store, studies
 
 STUDIES = 1000
@@ -411,6 +412,13 @@ def test_a_search_extends_its_edges_and_then_takes_fresh_seeds():
     assert studies.wanted((0.1, 0.3, 1.0), {0.1: 3, 0.3: 1, 1.0: 2}) == ([0.1, 0.3, 1.0], 0.3)
     assert studies.wanted((0.1, 0.3, 1.0), {0.1: 1, 0.3: 2, 1.0: 3}) == ([0.03, 0.1, 0.3, 1.0], None)
     assert studies.wanted((0.1, 0.3), {0.1: 2, 0.3: 1, 1.0: 3}) == ([0.1, 0.3, 1.0], 0.3)
+
+
+def test_a_valley_gets_the_rungs_on_both_sides_of_each_seeds_best():
+    half = [f"SGD, as in the article {rate:g}" for rate in (0.03, 0.1, 0.3, 1.0)]
+    runs = [run for run in lr_study.load_runs("evidence/runs/best-rate.jsonl") if run.label in half]
+    planned = dict.fromkeys(one.label for one in studies.best_rate(runs) if one.label.startswith(half[0][:-5]))
+    assert list(planned) == [*half, "SGD, as in the article 0.17", "SGD, as in the article 0.55"]
 
 
 def test_the_plan_stays_within_its_budget(planned):

@@ -386,6 +386,8 @@ def four_sweeps() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for name, (low, high) in ranges.items():
         rates = np.geomspace(low, high, 100)
         seen = losses(rates) + 0.02 * np.random.default_rng(ord(name)).normal(size=100)
+        if name == "A":  # it begins untrained like the others, and falls at once
+            seen += (2.3 - seen[0]) * np.exp(-np.arange(100) / 10)
         if name == "C":
             seen = np.cumsum(seen) / np.arange(1, 101)
         curves[name] = rates, seen
@@ -433,6 +435,9 @@ def check_three_rates(
     ]
     listed = ", ".join(f"{end:.3f}" for end in ends)
     why = f"Real runs there end at about {listed}; the best of the whole grid at {min(grid.values()):.3f}."
+    if min(ends) != ends[1]:
+        edge = "highest" if ends[2] < ends[0] else "lowest"
+        return _verdict(True, f"{why} The {edge} of your three is the best, so go on beyond it.")
     _verdict(True, f"{why} Now repeat the best one with other seeds.")
 
 

@@ -37,6 +37,7 @@ CLAIMS = {
     ],
     "04": [
         "test.suggest('minimum') is not None and short.suggest() is None",
+        "all(1.2 < max(test.answers(rule)) / min(test.answers(rule)) < 4 for rule in ('steepest', 'minimum', 'valley'))",
         "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart
     ],
     "06": [

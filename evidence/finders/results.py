@@ -9,7 +9,7 @@ import numpy as np
 
 from . import candidates, measure
 from .measure import Measured, Row
-from .recording import FILES, RUNS
+from .recording import DECADE, FILES, RUNS
 from .runner import BUDGETS
 
 PATH = Path(__file__).with_name("results.json")
@@ -42,6 +42,21 @@ def _advised(tasks: Sequence[Measured], reading: str, sweeps: int, width: float,
     return measure.summarized(outcomes)
 
 
+NEAR = {"a factor of 3.2": 0.5, "a factor of 10": 1.0}  # in decades
+READ = {"valley": 1, "minimum": 1, "steepest": 1, "default rate": 0}  # by how many sweeps
+
+
+def _near(tasks: Sequence[Measured], reading: str, sweeps: int, within: float, budget: int) -> list[float]:
+    """The share of readings so near the rate with the lowest loss, of those that were recorded."""
+    outcomes = []
+    for task in tasks:
+        best = task.grid[task.truth(budget)[0].argmin()] / DECADE
+        for off in np.abs(np.log10(candidates.readings(task, reading, sweeps)) - best):
+            outcomes.append((task.task.pair.dataset, None if np.isnan(off) else (0.0, float(off <= within))))
+    # A share with its interval: what `Row` calls failed is here what is near.
+    return [round(float(value), 4) for value in measure.summarized(outcomes).failed]
+
+
 def computed(folder: Path = RUNS) -> dict[str, Any]:
     """All numbers that are told of the finders.
 
@@ -50,8 +65,9 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
 
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
-        one's cost in steps, and its row (see `measure.Row`); "advice", the same of three whole runs; "improved":
-        for each limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
+        one's cost in steps, and its row (see `measure.Row`); "near": how often a reading is so near the best rate;
+        "advice", the rows of three whole runs; "improved": for each limit of cost what was chosen on all data, and
+        its rows by budget, judged on data sets left out.
 
     Raises:
         ValueError: Where nothing is recorded completely.
@@ -71,6 +87,13 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         str(budget): {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
         for budget in BUDGETS
     }
+    near = {
+        str(budget): {
+            reading: {words: _near(tasks, reading, sweeps, within, budget) for words, within in NEAR.items()}
+            for reading, sweeps in READ.items()
+        }
+        for budget in BUDGETS
+    }
     improved = {
         name: {
             "chosen": judged.chosen,
@@ -81,7 +104,14 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     }
     missing = sorted(set(FILES) - {path.stem for path in folder.glob("*.jsonl")})
     names = [task.task.name for task in tasks]
-    return {"tasks": names, "missing": missing, "methods": methods, "advice": advice, "improved": improved}
+    return {
+        "tasks": names,
+        "missing": missing,
+        "methods": methods,
+        "near": near,
+        "advice": advice,
+        "improved": improved,
+    }
 
 
 def as_text(results: dict[str, Any]) -> str:

@@ -18,14 +18,14 @@ def _is_number(answer: Any) -> bool:
     return number and abs(answer) < 1e300  # finite, and an integer that float() can take
 
 
-def _matches(answer: Any, truth: Mapping[str, str], hints: Mapping[str, str], why: str) -> None:
-    """A matching: each key of `truth` gets one of its words, each word once. The first wrong key has its hint."""
-    words = ", ".join(sorted(truth.values()))
+def _matches(answer: Any, truth: Mapping[str, Any], hints: Mapping[str, str], why: str) -> None:
+    """A matching: each key of `truth` gets one of its values, each once. The first wrong key has its hint."""
+    words = ", ".join(map(str, sorted(truth.values())))
     if not isinstance(answer, Mapping) or set(answer) != set(truth):
         return _verdict(False, f"The answer is a dict with the keys {', '.join(truth)}. You gave {answer!r}.")
     if any(value is None for value in answer.values()):
         return _verdict(False, f"Replace each None by one of: {words}.")
-    if set(map(str, answer.values())) != set(truth.values()):
+    if set(map(str, answer.values())) != set(map(str, truth.values())):
         return _verdict(False, f"Use each of {words} once. You gave {list(answer.values())}.")
     for name, hint in hints.items():
         if answer[name] != truth[name]:
@@ -64,24 +64,14 @@ def four_runs() -> dict[str, np.ndarray]:
 
 def check_four_runs(answer: Any) -> None:
     """Notebook 00: which of the `four_runs` ran at which share of the critical rate?"""
-    truth = _FOUR_RUNS
-    if not isinstance(answer, Mapping) or set(answer) != set(truth):
-        return _verdict(False, f"The answer is a dict with the keys A, B, C and D. You gave {answer!r}.")
-    if any(value is None for value in answer.values()):
-        return _verdict(False, "Replace each None by 0.01, 0.3, 0.98 or 1.02.")
-    if not all(map(_is_number, answer.values())) or set(answer.values()) != set(truth.values()):
-        return _verdict(False, f"Use each of 0.01, 0.3, 0.98 and 1.02 once. You gave {list(answer.values())}.")
-    if answer["C"] != 1.02:
-        return _verdict(False, "Above the critical rate every step ends higher. Only one curve rises.")
-    if answer["D"] != 0.3:
-        return _verdict(False, "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: little is left after three steps.")
-    if answer != truth:
-        why = "A and B: each step multiplies the loss by (1 − 2 · share)². That is 0.96² at 0.98, and 0.98² at"
-        return _verdict(False, f"{why} 0.01. Which of the two falls faster?")
-    _verdict(
-        True,
-        "Slow far below the critical rate, slow again just below it: look which way it turns.",
-    )
+    hints = {
+        "C": "Above the critical rate every step ends higher. Only one curve rises.",
+        "D": "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: little is left after three steps.",
+        "A": "A and B: each step multiplies the loss by (1 − 2 · share)², 0.96² at 0.98, and 0.98² at 0.01. "
+        "Which falls faster?",
+    }
+    why = "Slow far below the critical rate, slow again just below it: look which way it turns."
+    _matches(answer, _FOUR_RUNS, hints, why)
 
 
 def check_plan(answer: Any) -> None:
@@ -652,3 +642,63 @@ def check_settings(answer: Any, steps: int) -> None:
             False, f"“warm-up” has its peak at step {warm.argmax()} of {steps}. Climb for a tenth of them."
         )
     _verdict(True, f"The warm-up peaks in step {warm.argmax()}, the other ends at 0. Both can go to `compare`.")
+
+
+def check_batch_rules(answer: Any) -> None:
+    """Notebook 07: recipes for batches of 256, SGD at 0.1 and Adam at 0.001, with batches of 64."""
+    if not isinstance(answer, Mapping) or set(answer) != {"SGD", "Adam"}:
+        return _verdict(False, f"The answer is a dict with the keys SGD and Adam. You gave {answer!r}.")
+    stays, smaller = "A quarter of the batch: the rate does not stay.", "A smaller batch wants a smaller rate."
+    known = {
+        "SGD": {0.025: "", 0.1: stays, 0.4: smaller, 0.05: "The root is the rule for Adam."},
+        "Adam": {0.0005: "", 0.001: stays, 0.002: smaller, 0.00025: "For Adam it is the root of k."},
+    }
+    for name, rates in known.items():
+        if not _is_number(answer[name]) or answer[name] <= 0:
+            return _verdict(False, f"{name}: a learning rate, a number above 0. You gave {answer[name]!r}.")
+        told = [why for rate, why in rates.items() if math.isclose(answer[name], rate, rel_tol=0.02)]
+        if told != [""]:
+            return _verdict(False, f"{name}: {told[0] if told else 'k is 64/256. Multiply by k, or by its root?'}")
+    _verdict(True, "k is 1/4, and its root 1/2. Then try a third and three times of each, as always.")
+
+
+def check_changes(answer: Any) -> None:
+    """Notebook 07: four changes, known by what follows from them."""
+    truth = {"A": "a larger batch", "B": "a smaller rate under AdamW", "C": "clipping", "D": "accumulation"}
+    hints = {
+        "A": "A: each step is as good as before, there are only fewer of them in an epoch.",
+        "B": "B: something used to pull the weights towards 0, by rate × decay, and now pulls less.",
+        "C": "C: what shortens the steps that would have thrown the run out?",
+    }
+    _matches(
+        answer, truth, hints, "Each moves what the rate stands for: steps, pull, length, or the end of a plan."
+    )
+
+
+def check_accumulation(answer: Any) -> None:
+    """Notebook 07: an optimizer that makes of 400 batches the 100 updates of a straight line from 0.1 to 0."""
+    import keras
+
+    if not isinstance(answer, keras.optimizers.Optimizer):
+        return _verdict(False, f"The answer is an optimizer of Keras's. You gave {answer!r}.")
+    batches = answer.gradient_accumulation_steps or 1
+    if batches != 4:
+        return _verdict(False, f"{batches} × 64 images are {batches * 64} an update. The run had 256.")
+    fresh = type(answer).from_config(answer.get_config())
+    weight, places = keras.Variable(0.0), [0.0]
+    for batch in range(400):
+        fresh.apply([keras.ops.ones(())], [weight])
+        if batch % 4 == 3:
+            places.append(float(weight))
+    steps = -np.diff(places)
+    if not math.isclose(steps[0], 0.1, rel_tol=0.05):
+        return _verdict(False, f"The first update goes {steps[0]:.3g} along a gradient of 1, and is to go 0.1.")
+    if steps[50] < 0.001:
+        return _verdict(
+            False, f"After {np.argmax(steps < 0.001)} of 100 updates it stands. What does a step count?"
+        )
+    if steps[-1] > 0.002:
+        return _verdict(False, f"The last of 100 updates still goes {steps[-1]:.3g}: the schedule is too long.")
+    if not math.isclose(steps[25], 0.075, rel_tol=0.1):
+        return _verdict(False, f"After a quarter an update goes {steps[25]:.3g}, which is not on a straight line.")
+    _verdict(True, "100 updates out of 400 batches, in a straight line. The schedule counts the batches.")

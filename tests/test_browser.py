@@ -21,7 +21,7 @@ import explorers
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-WITHOUT = ("03", "06", "08")  # notebooks without an explorer
+WITHOUT = ("03", "06", "07", "08")  # notebooks without an explorer
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),

@@ -40,6 +40,14 @@ class Plan(keras.optimizers.schedules.LearningRateSchedule):
         return {"values": self.values}
 
 
+def line(rate, steps, power=1):
+    return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0, power=power)
+
+
+def accumulating(plan, batches):
+    return keras.optimizers.SGD(plan, gradient_accumulation_steps=batches)
+
+
 # A check with its fixed arguments, and pairs of an answer and words of what it is told.
 CASES = {
     "critical_rate": (
@@ -200,6 +208,33 @@ CASES = {
         ({"fixed": 0.1, "to 0": lambda step: 1 - step / 100, "warm-up": None}, "which can be saved"),
         ({"fixed": 0.1, "to 0": Plan(None), "warm-up": Plan([0, 1])}, "raised"),
         ({"fixed": "x", "to 0": None, "warm-up": None}, "a plain rate"),
+    ),
+    "batch_rules": (
+        {},
+        ({"SGD": 0.025, "Adam": 0.0005}, "Right"),
+        ({"SGD": 0.1, "Adam": 0.0005}, "does not stay"),
+        ({"SGD": 0.4, "Adam": 0.002}, "a smaller rate"),
+        ({"SGD": 0.05, "Adam": 0.0005}, "rule for Adam"),
+        ({"SGD": 0.025, "Adam": 0.00025}, "the root of k"),
+        ({"SGD": 0.025, "Adam": 0.7}, "by its root?"),
+        ({"SGD": 0, "Adam": 0.7}, "above 0"),
+    ),
+    "changes": (
+        {},
+        (letters("a larger batch", "a smaller rate under AdamW", "clipping", "accumulation"), "Right"),
+        (letters("accumulation", "a smaller rate under AdamW", "clipping", "a larger batch"), "fewer of them"),
+        (letters("a larger batch", "clipping", "a smaller rate under AdamW", "accumulation"), "pulls less"),
+        (letters("a larger batch", "a smaller rate under AdamW", "accumulation", "clipping"), "shortens"),
+    ),
+    "accumulation": (
+        {},
+        (accumulating(line(0.1, 400), 4), "Right"),
+        (accumulating(line(0.1, 100), None), "64 an update"),
+        (accumulating(line(0.1, 100), 4), "What does a step count"),
+        (accumulating(line(0.1, 800), 4), "too long"),
+        (accumulating(line(0.4, 400), 4), "to go 0.1"),
+        (accumulating(keras.optimizers.schedules.CosineDecay(0.1, 400), 4), "straight line"),
+        (accumulating(line(0.1, 400, power=2), 4), "straight line"),
     ),
 }
 EACH = [(name, fixed, answer, word) for name, (fixed, *told) in CASES.items() for answer, word in told]

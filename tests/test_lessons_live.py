@@ -37,7 +37,7 @@ CLAIMS = {
     ],
     "04": [
         "test.suggest('minimum') is not None and short.suggest() is None",
-        "all(1.2 < max(test.answers(rule)) / min(test.answers(rule)) < 4 for rule in ('steepest', 'minimum', 'valley'))",
+        "all(1.2 < max(test.answers(rule)) / min(test.answers(rule)) < 4 for rule in ('steepest', 'valley'))",
         "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart
     ],
     "06": [
@@ -45,6 +45,11 @@ CLAIMS = {
         "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1]",
         "tuned['head alone, 0.01'][-1] < 1.5",
         "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
+    ],
+    "07": [
+        "ends[LARGE][0] > 3 * ends[SMALL][0] and 0.5 < ends[LARGE][2] / ends[SMALL][0] < 2",
+        "all(losses[3] > losses[2] == min(losses) for losses in ends.values())",  # the wall stands where it stood
+        "min(ends[LARGE]) > 1.5 * min(ends[SMALL])",
     ],
 }
 

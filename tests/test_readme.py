@@ -72,11 +72,13 @@ def test_the_figure_is_the_one_of_notebook_00():
     assert FIGURE.read_bytes() == four_balls()
 
 
-def test_every_notebook_is_listed():
+def test_every_notebook_is_listed_with_its_question_and_minutes():
     text = README.read_text(encoding="utf-8")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        title = nbformat.read(path, as_version=4).cells[0].source.removeprefix("# ")
-        assert f"[{title.split(' · ')[0]}](notebooks/{path.name}) | {title.split(' · ')[1]} |" in text
+        cells = nbformat.read(path, as_version=4).cells
+        number, question = cells[0].source.removeprefix("# ").split(" · ")
+        (minutes,) = re.findall(r"\*\*Minutes\*\* (\d+) to", cells[1].source)
+        assert f"[{number}](notebooks/{path.name}) | {question} | {minutes} |" in text
 
 
 def test_it_is_one_screen():

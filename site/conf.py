@@ -71,7 +71,8 @@ def close_fold(translator: Any, node: HideCodeCellNode) -> None:
 def finish(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """The last touch to a page, before the theme's frame is put around it."""
     body = context.get("body", "")
-    context["body"] = body.replace('<th class="head">', '<th class="head" scope="col">')  # a table in Markdown
+    # A table in Markdown; its columns may be aligned.
+    context["body"] = body.replace('<th class="head', '<th scope="col" class="head')
     if 'class="explorer"' in body:  # other pages do not need their code
         app.add_js_file("loader.js", loading_method="defer")
 

@@ -40,6 +40,12 @@ CLAIMS = {
         "all(1.2 < max(test.answers(rule)) / min(test.answers(rule)) < 4 for rule in ('steepest', 'valley'))",
         "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart
     ],
+    "05": [
+        "all(run[7] < run[3] for run in cyclic)",  # lower at the second trough than at the first
+        "all(max(run[4:6]) > 0.9 * run[3] for run in cyclic)",  # on the way up it stands still or rises
+        "np.median(cyclic, axis=0)[5] > 0.9 * level[0][5] and np.median(cyclic, axis=0)[7] < level[0][7]",
+        "momentum_run(0.9, [SetMomentum()]) == momentum_run(0.9) != momentum_run(0.0)",
+    ],
     "06": [
         "max(tuned['all, 0.01'][:6]) > 1.61",  # worse than equal guesses
         "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1]",

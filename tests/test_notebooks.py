@@ -4,6 +4,7 @@ A rule is a function of a notebook and its path that yields what is wrong. That 
 business. The second half breaks a tiny sound notebook in every forbidden way: each rule must be able to fail.
 """
 
+import ast
 import copy
 import re
 import warnings
@@ -15,6 +16,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -375,10 +378,6 @@ RULES = [
 
 NO_LESSON = "08"  # all statements with their verdicts
 ANATOMY = RULES[RULES.index(asks_a_question) :]
-# Lessons that are still to be written anew, and the rules that the new ones keep.
-OLD = ("05",)
-NEW = RULES[RULES.index(has_short_code_cells) : RULES.index(runs_every_cell)]
-NEW += RULES[RULES.index(has_room_for_predictions) : RULES.index(sums_up_in_five_lines)]
 
 
 def test_there_are_notebooks():
@@ -386,9 +385,19 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+def test_the_verdicts_shown_are_those_of_the_evidence(path):
+    for cell in code_cells(read(path)):
+        if "lesson.verdict(" in cell.source:
+            calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+            asked = [call.args for call in calls if ast.unparse(call.func) == "lesson.verdict"]
+            shown = [output.data["text/plain"] for output in cell.outputs]
+            assert shown == [repr(lesson.verdict(*map(ast.literal_eval, args))) for args in asked]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_notebook(rule, path):
-    left_out = ANATOMY if path.name.startswith(NO_LESSON) else NEW if path.name.startswith(OLD) else ()
+    left_out = ANATOMY if path.name.startswith(NO_LESSON) else ()
     if rule not in left_out:
         assert list(rule(read(path), path)) == []
 

@@ -37,24 +37,6 @@ every_page = pytest.mark.parametrize("name", PAGES, ids=lambda name: name[:8])
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 
 
-def is_old(path):
-    """Of the first version: no cell is folded. Figures were wide then, and explorers needed a kernel."""
-    cells = nbformat.read(path, as_version=4).cells
-    return not any("hide-input" in cell.metadata.get("tags", ()) for cell in cells)
-
-
-# For rules that not every notebook can keep yet. One that is written anew comes under them by itself.
-# When there are none, all this goes.
-LATER = pytest.mark.xfail(reason="this notebook is still to change", strict=True)
-
-
-def each(paths):
-    marks = {path: LATER if is_old(path) else () for path in paths}
-    return pytest.mark.parametrize(
-        "path", [pytest.param(path, id=path.stem[:2], marks=marks[path]) for path in paths]
-    )
-
-
 def in_browser(test):
     return pytest.mark.browser(pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")(test))
 
@@ -387,7 +369,7 @@ def dots_an_inch(png):
 
 
 @in_browser
-@each(NOTEBOOKS)
+@every_notebook
 def test_type_in_figures_can_be_read_on_a_phone(opened, edition, path):
     small = []
     for image in opened(path.stem, 390).locator("div.picture img:not(.still)").all():
@@ -448,7 +430,7 @@ def answers(place, control, act):
 
 @exist
 @in_browser
-@each(NOTEBOOKS)
+@every_notebook
 def test_every_explorer_of_a_lesson_is_on_its_page(opened, path):
     asked = [cell for cell in code_cells(path) if "explorers.explore_" in cell.source]
     stored = outputs_with(path, EXPLORER)

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
+from explorer_checks import BROWSER
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -71,3 +72,39 @@ def test_a_student_copy_runs_says_not_yet_and_takes_the_solutions(handed_out):
         cell.source = solution
     run()
     assert all(line.startswith("Right.") for line in checks(exercises))
+
+
+@pytest.fixture(scope="module")
+def decks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slides")
+    for name in ("site", "notebooks"):
+        shutil.copytree(ROOT / name, folder / name)
+    subprocess.run([sys.executable, "site/slides.py"], cwd=folder, check=True, capture_output=True)
+    return folder / "build" / "slides"
+
+
+# Of each slide: how far it overflows, how wide its picture is (0: it is broken), how many points it lists.
+SLIDES = """() => [...document.querySelectorAll("section")].map(slide => ({
+    over: Math.max(slide.scrollHeight - slide.clientHeight, slide.scrollWidth - slide.clientWidth),
+    pictures: [...slide.querySelectorAll("img")].map(image => image.naturalWidth),
+    points: slide.querySelectorAll("li").length,
+    text: slide.innerText,
+}))"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+def test_each_slide_fits_and_a_key_turns_the_page(decks, browser, path):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.context.set_offline(True)
+    page.goto((decks / f"{path.stem}.html").as_uri())
+    slides = page.evaluate(SLIDES)
+    assert all(slide["over"] <= 1 and all(slide["pictures"]) for slide in slides)
+    source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    assert sum("Predict." in slide["text"] for slide in slides) == source.count("**Predict.**")
+    if not path.stem.startswith("08"):
+        assert slides[-1]["points"] == 5
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("scrollY === innerHeight")
+    page.close()

@@ -180,7 +180,7 @@ def check_rescaled_rates(answer: Any) -> None:
         return math.isclose(answer[name], rate, rel_tol=0.05)
 
     if all(near(name, rate) for name, rate in truth.items()):
-        why = "SGD and momentum add gradients up: a hundredth. Adam and Adadelta divide them by their own size."
+        why = "Steps of SGD and momentum grow with the gradients: a hundredth. Adam and Adadelta divide them away."
         return _verdict(True, why)
     if all(near(name, rate) for name, rate in before.items()):
         return _verdict(

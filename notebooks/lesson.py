@@ -201,7 +201,7 @@ class Verdict:
         quote = "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
         judged = self.judged["verdict"]
         seen = self.statement.get("seen") and judged in ("holds", "does not hold", "undecided")
-        return quote, self.statement["question"], judged + " (known beforehand)" * bool(seen)
+        return quote, self.statement["question"], judged + " (result seen beforehand)" * bool(seen)
 
     def _line(self) -> tuple[str, str, str, str]:
         """What stands after the quotation: before the verdict, the verdict, after it, and before the link."""

@@ -14,10 +14,10 @@ def test_a_verdict_line_is_that_of_the_evidence():
     line = lesson.verdict("adam-default")
     assert repr(line) == (
         "“its default learning rate of 0.001” Is 0.001 the default rate of Keras's Adam? "
-        "holds (known beforehand): Adam's default is 0.001"
+        "holds (result seen beforehand): Adam's default is 0.001"
     )
     html = line._repr_html_()
-    assert "<strong>holds (known beforehand)</strong>" in html and "Keras&#x27;s Adam" in html
+    assert "<strong>holds (result seen beforehand)</strong>" in html and "Keras&#x27;s Adam" in html
     assert (Path(lesson.__file__).parent / lesson.STATEMENTS).exists()
 
 
@@ -31,8 +31,8 @@ def test_a_statement_that_is_not_registered_is_named():
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
     line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
     said = "holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
-    assert repr(line).endswith(f"{said} (3 seeds, known beforehand)")
-    assert "(3 seeds, known beforehand; <a href" in line._repr_html_()
+    assert repr(line).endswith(f"{said} (3 seeds, result seen beforehand)")
+    assert "(3 seeds, result seen beforehand; <a href" in line._repr_html_()
     with pytest.raises(ValueError, match="for each of 1 intervals"):
         lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 
@@ -53,7 +53,7 @@ def test_an_entry_says_when_a_statement_counts_as_true():
     by_id = {entry[-1].rpartition("; ")[2]: entry for entry in entries}
     assert set(by_id) == set(lesson._judged())
     judged, quote, question, _, small = by_id["high-start-converges"]
-    assert judged == "✗ does not hold (known beforehand)"
+    assert judged == "✗ does not hold (result seen beforehand)"
     assert quote == "ensure that your model still converges" and question.startswith("From 1")
     border = "above 90 % of them; 3 runs can refute this, and cannot confirm it"
     assert small == f"counts as true if {border}; runs: 3; lesson 02; high-start-converges"

@@ -397,7 +397,7 @@ def test_the_verdicts_shown_are_those_of_the_evidence(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 def test_no_share_is_one_of_nothing(path):
     texts = [output.get("text", "") for cell in code_cells(read(path)) for output in cell.outputs]
-    assert not re.findall(r".*\bof 0\b.*", "\n".join(texts))  # a filter that matches no run
+    assert not re.findall(r"\d of 0 .*", "\n".join(texts))  # a filter that matches no run
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])

@@ -259,8 +259,7 @@ def as_axes(ax: Axes | None) -> Axes:
 
 def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
     """Raw losses as points, the smoothed curve, the band of the repeats, and the pick of every rule."""
-    ax = as_axes(ax)
-    rates = result.learning_rates
+    ax, rates = as_axes(ax), result.learning_rates
     ax.plot(rates, result.sweeps.T, ".", color="0.7", markersize=3, zorder=1)
     smoothed = [smooth(sweep, result.smoothing) for sweep in result.sweeps]
     ax.fill_between(rates, np.nanmin(smoothed, axis=0), np.nanmax(smoothed, axis=0), color="0.85", zorder=0)
@@ -865,15 +864,15 @@ class Comparison:
 
     def __repr__(self) -> str:
         wide = max(len(str(label)) for label in self.losses)
-        heads = "     median       test    failed  seconds      difference to the first       losses by seed"
-        lines = [" " * wide + heads]
+        of = f"{'test' if any(self.test_losses.values()) else 'validation'} difference to the first"
+        rows = [f"{'':{wide}}  validation  failed  seconds       test  {of:34}  by seed"]
         for label, losses in self.losses.items():
             change, each = self.difference(label), " ".join(f"{loss:.4g}" for loss in losses)
             spread = "{:+.3g} ({:+.3g} to {:+.3g})".format(*change) if change else "-"
-            medians = f"{self.median(label):9.4g}  {self.median(label, test=True):9.4g}"
-            runs = f"{sum(not math.isfinite(loss) for loss in losses):3} of {len(losses):<2}"
-            lines += [f"{label!s:{wide}}  {medians}  {runs}  {sum(self.seconds[label]):7.1f}  {spread:32}  {each}"]
-        return "\n".join([*lines, f"best on validation data: {self.best} ({self.stopped})"])
+            runs = f"{sum(not math.isfinite(loss) for loss in losses):2} of {len(losses):<2}"
+            chosen_by = f"{self.median(label):10.4g}  {runs:6}  {sum(self.seconds[label]):7.1f}"
+            rows += [f"{label!s:{wide}}  {chosen_by}  {self.median(label, test=True):9.4g}  {spread:34}  {each}"]
+        return "\n".join([*rows, f"best on validation data: {self.best} ({self.stopped})"])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The validation loss of each run as a point, the median of each setting as a line, failures as words."""
@@ -883,8 +882,7 @@ class Comparison:
             ax.plot(self.median(label), i, "|", color="black", markersize=24)
             if failed := len(losses) - np.isfinite(losses).sum():
                 ax.text(1, i, f"{failed} of {len(losses)} failed ", ha="right", transform=ax.get_yaxis_transform())
-        count = len(self.losses)
-        ax.set(yticks=range(count), yticklabels=self.losses, ylim=(count - 0.5, -0.5), xlabel="validation loss")
+        ax.set(yticks=range(i + 1), yticklabels=self.losses, ylim=(i + 0.5, -0.5), xlabel="validation loss")
         return ax
 
 
@@ -977,6 +975,7 @@ def compare(
     test_data: Any = None,
     epochs: int,
     seeds: int = 3,
+    first_seed: int = 0,
     batch_size: int = 32,
     sample_weight: Any = None,
     class_weight: dict[int, float] | None = None,
@@ -996,8 +995,8 @@ def compare(
     dropout begins with the same draws. A tf.data.Dataset shuffles itself, whatever the seed: its runs are no
     pairs, and differ only if it shuffles or there is dropout.
 
-    Choose by `result.best`, which reads the validation losses. The best of several is too good on the data that it
-    was chosen with: report its test loss.
+    Choose by `result.best`, which reads the validation losses. The best of several is too good on the data and the
+    seeds that it was chosen with: report its test loss, with seeds that the choice has not seen.
 
     Afterwards the model is as before, also after an exception: weights, optimizer, metrics, random seeds, history.
     The stop button returns the runs that are complete. Not undone: a model, its optimizer and its metrics without
@@ -1037,8 +1036,9 @@ def compare(
             were made before; an optimizer is not new.
         KeyboardInterrupt: The stop button was pressed before a run was complete.
     """
-    epochs, seeds = check_count("epochs", epochs), check_count("seeds", seeds, most=len(T_QUANTILES) + 1)
-    check_count("batch_size", batch_size)
+    epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
+    first = check_count("first_seed", first_seed, least=0)
+    used = range(first, first + check_count("seeds", seeds, most=len(T_QUANTILES) + 1))
     check_bool("reinitialise", reinitialise)
     check_bool("progress", progress)
     _check_model(model)
@@ -1060,11 +1060,11 @@ def compare(
             _check_setting(f"settings[{label!r}]", setting, model)
         for name in held:
             evaluated(name, steps=1)
-        anew = [_drawn_anew(model, seed) if reinitialise else [] for seed in range(seeds)]
-        bar = undo.enter_context(_bar("compare", len(settings) * seeds * epochs, progress))
+        anew = {seed: _drawn_anew(model, seed) if reinitialise else [] for seed in used}
+        bar = undo.enter_context(_bar("compare", len(settings) * len(used) * epochs, progress))
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
         for label, slots in _each_setting(undo, model, settings):
-            for seed in range(seeds):
+            for seed in used:
                 _put_back([*saved, *slots, *anew[seed]], seed)
                 start, own = time.perf_counter(), isinstance(settings[label], keras.callbacks.Callback)
                 callbacks = [shown, _copied(settings[label], model)] if own else [shown]

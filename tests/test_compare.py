@@ -91,6 +91,8 @@ def test_what_chooses_is_validation_and_what_reports_is_test():
     assert table.best == "b"
     assert table.difference("b")[0] == pytest.approx(0.3)
     assert table.median("b", test=True) == pytest.approx(0.85)
+    assert "test difference to the first" in str(table)
+    assert "validation difference to the first" in str(result(a=[0.5, 0.6], b=[0.4, 0.5]))
 
 
 # Settings ---------------------------------------------------------------------------------------------
@@ -348,6 +350,13 @@ def test_a_pretrained_model_starts_from_its_weights(pretrained):
     assert found.median("head") < 2 * known < found.median("too much")
 
 
+def test_fresh_seeds_go_on_where_the_choice_ended():
+    both = compared(signals(), {"a": 0.1}, seeds=3, first_seed=2**31 - 2, reinitialise=True)
+    later = compared(signals(), {"a": 0.1}, seeds=2, first_seed=2**31 - 1, reinitialise=True)
+    assert later.losses["a"] == both.losses["a"][1:]
+    assert len(set(both.losses["a"])) == 3
+
+
 def test_weights_are_drawn_anew_on_request_but_for_frozen_layers(pretrained):
     before, known = pretrained.get_weights(), pretrained.evaluate(*HELD["validation_data"], verbose=0)
     found = compared(pretrained, {"nothing": 1e-12, "again": 1e-12}, seeds=3, reinitialise=True)
@@ -472,6 +481,7 @@ WRONG = [
     ),
     ({"seeds": 0}, "seeds must be at least 1 and at most 31, got 0"),
     ({"seeds": 32}, "seeds must be at least 1 and at most 31, got 32"),
+    ({"first_seed": -1}, "first_seed must be at least 0 and at most 2,147,483,647, got -1"),
     ({"epochs": 0}, "epochs must be at least 1"),
     ({"epochs": 1.5}, "epochs must be a whole number, got 1.5"),
     ({"batch_size": 0}, "batch_size must be at least 1"),

@@ -35,6 +35,7 @@ from matplotlib.axes import Axes
 from lr_range_test import (  # noqa: F401
     MOST_STEPS,
     RULES,
+    Comparison,
     RangeTest,
     as_array,
     as_axes,
@@ -42,6 +43,7 @@ from lr_range_test import (  # noqa: F401
     check_choice,
     check_count,
     check_rate,
+    compare,
     minimum,
     plot_range_test,
     range_test,

@@ -36,6 +36,7 @@ LIMITS = {
     "range test": {"digits": 1.1, "mnist": 1.1},
     "finder": {"digits": 0.7, "mnist": 1.0},
     "cycle": {"digits": 0.7, "mnist": None},
+    "compare": {"digits": 1.05, "mnist": 1.05},
 }
 EPOCHS = {"digits": 25, "mnist": 3}
 SWEEP_EPOCHS = {"digits": 5, "mnist": 1}
@@ -119,6 +120,32 @@ def published_range_test(data, epochs):
         seconds = time.perf_counter() - start
     assert len(finder.losses) == epochs * data.steps_per_epoch()
     return seconds
+
+
+RATES = (1e-4, 1e-3, 1e-2)  # of the comparison, each with two seeds
+
+
+def our_comparison(data, epochs):
+    model, start = compiled(), time.perf_counter()
+    settings, held_out = {f"{rate:g}": rate for rate in RATES}, (data.x_val, data.y_val)
+    arguments = {"epochs": epochs, "seeds": 2, "batch_size": lr.BATCH_SIZES[data.name], "progress": False}
+    lr.compare(model, settings, data.x_train, data.y_train, validation_data=held_out, **arguments)
+    return time.perf_counter() - start
+
+
+def plain_comparison(data, epochs):
+    """The same six calls of `fit` and of `evaluate`, on one model that is put back by hand."""
+    model, start = compiled(), time.perf_counter()
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+    for rate in [rate for rate in RATES for _ in range(2)]:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate = rate
+        model.fit(data.x_train, data.y_train, batch_size=lr.BATCH_SIZES[data.name], epochs=epochs, verbose=0)
+        model.evaluate(data.x_val, data.y_val, verbose=0)
+    return time.perf_counter() - start
 
 
 def cycle(data):
@@ -271,6 +298,12 @@ def main(name="digits"):
         LIMITS["finder"][name],
     )
     row("cycle, callback", lambda: our_cycle(data), lambda: callback_cycle(data), LIMITS["cycle"][name])
+    row(
+        "compare, its fits",
+        lambda: our_comparison(data, sweep_epochs),
+        lambda: plain_comparison(data, sweep_epochs),
+        LIMITS["compare"][name],
+    )
     for side in ("range test", "fit"):
         print(f"peak memory, {side:14} {peak(name, side):.2f} GB", flush=True)
     if name == "digits":

@@ -391,6 +391,26 @@ def all_of(verdicts: Sequence[str]) -> str:
     return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
 
 
+def any_of(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim that one of several comparisons bears out, if it is true: that something depends on
+    "other hyperparameters" is not refuted by one on which it does not.
+
+    The mirror of `all_of`: it holds where one holds, and that side's chance of error grows with their number.
+
+    Args:
+        verdicts: One or more verdicts.
+
+    Returns:
+        One verdict.
+
+    Raises:
+        ValueError: Where there is none, or one is unknown.
+    """
+    mirrored = {HOLDS: FAILS, FAILS: HOLDS}
+    verdict = all_of([mirrored.get(verdict, verdict) for verdict in verdicts])
+    return mirrored.get(verdict, verdict)
+
+
 def p_value(effect: Effect, direction: str, smallest: float) -> float:
     """The level at which the interval would just give a verdict: below 0.05, the 95 % interval gives one.
 

@@ -22,7 +22,7 @@ KINDS: dict[str, set[str]] = {
     "not-checkable": {"reason"},
 }
 OPTIONAL = {
-    "paired": {"offset", "minus", "confirm"},
+    "paired": {"offset", "minus", "confirm", "one_is_enough"},
     "level": {"confirm"},
     "share": {"confirm"},
     "shares": {"confirm"},
@@ -58,6 +58,7 @@ class Statement:
     seeds: tuple[int, ...] = ()
     seen: bool = False
     confirm: bool = False
+    one_is_enough: bool = False
 
 
 def load(path: Path = PATH) -> list[Statement]:

@@ -199,6 +199,9 @@ def test_all_of_several_comparisons():
     assert rules.all_of(["holds", "holds"]) == "holds"
     assert rules.all_of(["holds", "undecided"]) == "undecided"
     assert rules.all_of(["holds", "undecided", "does not hold"]) == "does not hold"
+    assert rules.any_of(["holds", "undecided", "does not hold"]) == "holds"
+    assert rules.any_of(["does not hold", "undecided"]) == "undecided"
+    assert rules.any_of(["does not hold", "does not hold"]) == "does not hold"
 
 
 def test_capped_counts_a_failed_run_as_equal_guesses():

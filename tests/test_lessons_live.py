@@ -43,7 +43,7 @@ CLAIMS = {
     "05": [
         "all(run[7] < run[3] for run in cyclic)",  # lower at the second trough than at the first
         "all(max(run[4:6]) > 0.9 * run[3] for run in cyclic)",  # on the way up it stands still or rises
-        "np.median(cyclic, axis=0)[5] > 0.9 * level[0][5] and np.median(cyclic, axis=0)[7] < level[0][7]",
+        "np.median(cyclic, axis=0)[7] < np.median(level, axis=0)[7]",
         "momentum_run(0.9, [SetMomentum()]) == momentum_run(0.9) != momentum_run(0.0)",
     ],
     "06": [
@@ -75,6 +75,7 @@ def run(number, seed, threads, monkeypatch):
     for cell in nb.cells:
         cell.source = re.sub(r"\bseed=1\b", f"seed={seed}", cell.source)
         cell.source = cell.source.replace("set_random_seed(1)", f"set_random_seed({seed})")
+        cell.source = cell.source.replace("(1, 2, 3)", f"({10 * seed + 1}, {10 * seed + 2}, {10 * seed + 3})")
     assert any(f"seed={seed}" in cell.source or f"seed({seed})" in cell.source for cell in nb.cells)
     nb.cells.append(new_code_cell(f"[claim for claim in {CLAIMS[number]!r} if not eval(claim)]"))
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", str(threads))

@@ -50,7 +50,7 @@ CLAIMS = {
         "tuned['all, 0.01'][2] > 1.4 > 1.2 * tuned['all, 0.001'][2]",  # equal guesses: 1.61
         "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1]",
         "tuned['head alone, 0.01'][-1] < 1.5",
-        "ended[0.03][0] > 1.5 * ended[0.03][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
+        "ended[0.1][0] > 1.5 * ended[0.1][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
     ],
     "07": [
         "ends[LARGE][0] > 3 * ends[SMALL][0] and 0.5 < ends[LARGE][2] / ends[SMALL][0] < 2",

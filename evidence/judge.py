@@ -326,8 +326,7 @@ def measured(statement: Statement, name: str, library: Library) -> dict[str, Any
     if missing:
         return {"verdict": NOT_RECORDED, "missing": missing}
     comparisons = [compared(statement, comparison, name, library) for comparison in statement.arms]
-    combined = rules.any_of if statement.one_is_enough else rules.all_of
-    verdict = combined([one["verdict"] for one in comparisons])
+    verdict = rules.combined([one["verdict"] for one in comparisons], statement.one_is_enough)
     return {"verdict": verdict, "comparisons": comparisons}
 
 

@@ -370,15 +370,17 @@ def possible(direction: str, smallest: float, reference: float, seeds: int) -> s
     return {verdict for verdict, can in ((HOLDS, holds.any()), (FAILS, fails.any())) if can}
 
 
-def all_of(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim that several comparisons must all bear out.
+def combined(verdicts: Sequence[str], one_is_enough: bool = False) -> str:
+    """The verdict on a claim about which several comparisons were made.
 
-    It holds where all hold: no correction is needed, since the chance that all do wrongly is at most that of one.
-    It does not hold where one does not; that side's chance of error grows with the number of comparisons, so there
-    should be few.
+    As a rule all must bear it out. It holds where all hold: no correction is needed, since the chance that all do
+    wrongly is at most that of one. It does not hold where one does not; that side's chance of error grows with the
+    number of comparisons, so there should be few. Where one is enough, it is the other way round: that something
+    depends on "other hyperparameters" is not refuted by one on which it does not.
 
     Args:
         verdicts: One or more verdicts.
+        one_is_enough: Whether one comparison that holds bears the claim out.
 
     Returns:
         One verdict.
@@ -388,27 +390,8 @@ def all_of(verdicts: Sequence[str]) -> str:
     """
     if not verdicts or not set(verdicts) <= {HOLDS, FAILS, UNDECIDED}:
         raise ValueError(f"verdicts must be {HOLDS!r}, {FAILS!r} or {UNDECIDED!r}, one or more, got {verdicts!r}")
-    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
-
-
-def any_of(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim that one of several comparisons bears out, if it is true: that something depends on
-    "other hyperparameters" is not refuted by one on which it does not.
-
-    The mirror of `all_of`: it holds where one holds, and that side's chance of error grows with their number.
-
-    Args:
-        verdicts: One or more verdicts.
-
-    Returns:
-        One verdict.
-
-    Raises:
-        ValueError: Where there is none, or one is unknown.
-    """
-    mirrored = {HOLDS: FAILS, FAILS: HOLDS}
-    verdict = all_of([mirrored.get(verdict, verdict) for verdict in verdicts])
-    return mirrored.get(verdict, verdict)
+    decisive, otherwise = (HOLDS, FAILS) if one_is_enough else (FAILS, HOLDS)
+    return decisive if decisive in verdicts else UNDECIDED if UNDECIDED in verdicts else otherwise
 
 
 def p_value(effect: Effect, direction: str, smallest: float) -> float:

@@ -195,13 +195,13 @@ def test_verdicts(direction, low, high, expected):
     assert rules.verdict(rules.Effect((low + high) / 2, low, high, 5), direction, 0.1) == expected
 
 
-def test_all_of_several_comparisons():
-    assert rules.all_of(["holds", "holds"]) == "holds"
-    assert rules.all_of(["holds", "undecided"]) == "undecided"
-    assert rules.all_of(["holds", "undecided", "does not hold"]) == "does not hold"
-    assert rules.any_of(["holds", "undecided", "does not hold"]) == "holds"
-    assert rules.any_of(["does not hold", "undecided"]) == "undecided"
-    assert rules.any_of(["does not hold", "does not hold"]) == "does not hold"
+def test_several_comparisons_make_one_verdict():
+    assert rules.combined(["holds", "holds"]) == "holds"
+    assert rules.combined(["holds", "undecided"]) == "undecided"
+    assert rules.combined(["holds", "undecided", "does not hold"]) == "does not hold"
+    assert rules.combined(["holds", "undecided", "does not hold"], one_is_enough=True) == "holds"
+    assert rules.combined(["does not hold", "undecided"], one_is_enough=True) == "undecided"
+    assert rules.combined(["does not hold", "does not hold"], one_is_enough=True) == "does not hold"
 
 
 def test_capped_counts_a_failed_run_as_equal_guesses():
@@ -278,8 +278,8 @@ def test_number_of_seeds_that_would_decide():
         ),
         (lambda: rules.decided(0, 1, "higher", -1), "smallest must be.*got -1"),
         (lambda: rules.decided(0, 1, "within", 0), "smallest must be above zero.*got 0"),
-        (lambda: rules.all_of([]), "verdicts must be"),
-        (lambda: rules.all_of(["true"]), "verdicts must be.*'true'"),
+        (lambda: rules.combined([]), "verdicts must be"),
+        (lambda: rules.combined(["true"]), "verdicts must be.*'true'"),
         (lambda: rules.false_discoveries([1.5]), "p_values must be between 0 and 1"),
     ],
 )

@@ -50,6 +50,9 @@ CLAIMS = {
         "tuned['all, 0.01'][2] > 1.4 > 1.2 * tuned['all, 0.001'][2]",  # equal guesses: 1.61
         "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1]",
         "tuned['head alone, 0.01'][-1] < 1.5",
+        # The first half of one is the other: weights and dropout are put back alike.
+        "tuned['head, then all'][:8] == tuned['head alone, 0.01'][:8]",
+        "any('positions' in weight.path for weight in transformer().trainable_weights)",
         "ended[0.1][0] > 1.5 * ended[0.1][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
     ],
     "07": [

@@ -140,27 +140,25 @@ def _descend(curvature: float, rate: float, steps: int) -> float:
     return abs((1 - rate * curvature) ** steps)
 
 
-def small_rates_stand_still() -> Computed:
-    """Gradient descent on x²/2 from 1 in float32, as Keras calculates: is there a rate at which nothing moves?
+def small_rates_take_for_ever() -> Computed:
+    """Gradient descent on x²/2 from 1: is there a rate at which a thousandth of the distance is never reached?
 
-    In exact arithmetic a thousandth of the distance is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate:
-    finite for any rate, and beyond every bound as rates shrink.
+    It is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate: finite for any rate, and beyond every bound
+    as rates shrink. In float32, as Keras calculates, another thing happens, which is said beside it.
     """
     rates = (0.1, 0.001, 1e-7)
-    steps = [math.ceil(math.log(1000) / -math.log1p(-rate)) for rate in rates]
-    assert all(_descend(1, rate, count) <= 0.001 for rate, count in zip(rates, steps, strict=True))
+    steps = [math.log(1000) / -math.log1p(-rate) for rate in rates]
+    arrived = [_descend(1, rate, math.ceil(count)) <= 0.001 for rate, count in zip(rates, steps, strict=True)]
     one = np.float32(1)
     still = [rate for rate in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9) if one - np.float32(rate) * one == one]
     text = ", ".join(
-        f"{count:,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
-    )
-    found = (
-        f"from {still[0]:.8f} down a weight of 1 does not move at all" if still else "every rate moves a weight"
+        f"{math.ceil(count):,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
     )
     return Computed(
-        bool(still),
-        f"on a parabola it takes {text} until a thousandth is left: longer in proportion, and in exact arithmetic "
-        f"never for ever; in float32, as Keras calculates, {found}",
+        not all(arrived),
+        f"on a parabola it takes {text} until a thousandth is left: in proportion to 1 / rate, so beyond every "
+        f"bound as rates shrink, and finite for each. In float32, as Keras calculates, a weight of 1 does not "
+        f"move at all from {still[0]:.8f} down",
     )
 
 
@@ -532,7 +530,7 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         adam_default,
         adam_step_is_half_the_gradient,
         images_are_black_or_white,
-        small_rates_stand_still,
+        small_rates_take_for_ever,
         critical_rate_of_a_parabola,
         adam_travel_is_bounded,
         linear_reaches_zero,

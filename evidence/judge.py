@@ -17,6 +17,7 @@ from .store import Recorded, Swept
 
 VERDICTS = Path(__file__).with_name("verdicts.json")
 SOURCES = Path(__file__).with_name("sources.toml")  # what was read in a source, by id of the statement
+GUESS = "guess"  # in place of a range test's rule: each rate of the grid
 NOT_RECORDED, NOT_CHECKABLE = "not recorded", "not checkable"
 Numbers = dict[int, float]  # by seed
 Library = Mapping[str, Recorded]  # studies by name
@@ -56,21 +57,24 @@ def answer(sweep: Swept, rule: str) -> float | None:
 
 
 def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Sequence[int]) -> Numbers:
-    """A metric of the rates that a rule suggests, or of a fixed rate, "Adam 0.001".
+    """A metric of the rates that a rule suggests, of one rate ("Adam 0.001"), or of the grid's ("Adam guess").
 
     A rule is held against the grid of each seed by itself, with the median of what its sweeps get there: what the
     answer is worth is as uncertain as the grids are, and twenty sweeps do not make three grids more. Of yes and no
     the median is the majority's.
     """
     label, _, rule = arm.rpartition(" ")
+    losses = grid_losses(grids, label)
+    rates: dict[int, float | None]
     if arm_of(arm) != arm:
-        rates: dict[int, float | None] = {0: float(rule)}
+        rates = {0: float(rule)}
+    elif rule == GUESS:
+        rates = dict(enumerate(losses[seeds[0]]))
     else:
         rates = {run.experiment.seed: answer(run, rule) for run in study.runs if run.label == label}
     if metric.of == "pair":
         pairs = zip(seeds[::2], seeds[1::2], strict=True)
         return {one: metric.compute(rates[one], rates[other]) for one, other in pairs}
-    losses = grid_losses(grids, label)
     middle = {
         seed: float(np.median([metric.compute(rate, losses[seed]) for rate in rates.values()])) for seed in seeds
     }
@@ -104,7 +108,7 @@ def failures(statement: Statement, arm: str, study: Recorded, seeds: Sequence[in
     """How many runs of an arm failed, of how many; of a range test, how many sweeps gave no rate."""
     if METRICS[statement.metric].of in ("sweep", "pair"):
         label, _, rule = arm.rpartition(" ")
-        sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm else []
+        sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm and rule != GUESS else []
         return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
     runs = [run for run in runs_of(study, arm) if run.experiment.seed in seeds]
     return sum(map(failed, runs)), len(runs)

@@ -190,12 +190,12 @@ METRICS: dict[str, Metric] = {
     "oscillation": Metric(
         lambda run: oscillation(run.history["val_loss"]),
         "log",
-        "bends of the validation loss",
+        "bends of the validation loss from epoch to epoch",
     ),
     "oscillation_of_log": Metric(
         lambda run: oscillation(np.log(run.history["val_loss"])),
         "log",
-        "bends of the log of the validation loss",
+        "bends of the log of the validation loss from epoch to epoch",
     ),
     "failed": Metric(failed, "yes", "runs that learned nothing"),
     "survived": Metric(lambda run: not failed(run), "yes", "runs that learned something"),
@@ -223,6 +223,11 @@ METRICS: dict[str, Metric] = {
         lambda run: float(np.mean(run.measured["batch losses"][FALL : FALL + LATE])),
         "loss",
         "mean loss of the 96 batches from where the rate falls",
+    ),
+    "last_over_highest": Metric(
+        lambda run: run.measured["loss"][-1] / max(run.measured["loss"]),
+        "log",
+        "loss of the last batch over the highest of the epoch",
     ),
     "dead": Metric(
         lambda run: run.measured["dense/dead"][-1],

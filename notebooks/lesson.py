@@ -267,8 +267,8 @@ def counts() -> str:
             f"ours, {listed(summary['ours'])}",
             f"decided by runs so far: {summary['decided by runs']}, of which we had seen "
             f"{summary['of these seen before']} before they were registered",
-            f"comparisons so far: {summary['comparisons']}, of whose verdicts chance makes about "
-            f"{summary['wrong by chance at most']:g} wrong at most",
+            f"comparisons so far: {summary['comparisons']}, of whose verdicts chance makes "
+            f"{summary['wrong by chance at most']:g} wrong on average, or fewer",
             f"the confirmation on Fashion-MNIST, {listed(summary['confirmation'])}",
         )
     )
@@ -329,7 +329,7 @@ def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
     name = statement["id"] + (f", {comparison['arms'][0]}" if len(statement["arms"]) > 1 else "")
     inside = ", inside" if statement["direction"] == "within" else ""
-    failed = f", {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
+    failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
     return f"{name}{inside} ({comparison['seeds']}{failed})"
 
 

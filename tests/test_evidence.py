@@ -130,6 +130,9 @@ def test_a_rule_is_held_against_each_grid_by_itself():
     regret = claim(kind="level", metric="regret", arms=(("SGD valley",),), reference=1.0, seeds=(0, 1))
     numbers = judge.numbers(regret, "SGD valley", "range-test", library, (0, 1))
     assert numbers == {0: pytest.approx(2), 1: pytest.approx(4)}
+    # A guess is either of the grid's two rates: 1 or 2, and 1 or 4.
+    guesses = judge.numbers(regret, "SGD guess", "range-test", library, (0, 1))
+    assert guesses == {0: pytest.approx(1.5), 1: pytest.approx(2.5)}
     (one,) = judge.measured(regret, "range-test", library)["comparisons"]
     assert (one["seeds"], one["failed"]) == (2, [1])
     assert ", sweeps without a rate: SGD valley 1 of 5" in one["measured"]

@@ -66,7 +66,7 @@ def test_an_entry_says_when_a_statement_counts_as_true():
 def test_counts_say_what_was_seen_and_what_chance_may_do():
     lines = lesson.counts().splitlines()
     assert [line.split(",")[0] for line in lines[:2]] == ["the article", "ours"]
-    assert "before they were registered" in lines[2] and "wrong at most" in lines[3]
+    assert "before they were registered" in lines[2] and "wrong on average" in lines[3]
     assert lines[4].startswith("the confirmation on Fashion-MNIST, ")
 
 
@@ -74,7 +74,7 @@ def test_a_forest_has_a_row_for_each_comparison():
     figure = lesson.forest("Setting the Default Learning Rate in advance")
     (ax,) = figure.axes
     labels = [label.get_text() for label in ax.texts]
-    assert labels[0] == "high-start-converges, linear 1 (3, 3 failed)"
+    assert labels[0] == "high-start-converges, linear 1 (3; 3 failed)"
     assert len(labels) == 8
     plt.close(figure)
 

@@ -411,9 +411,9 @@ def check_three_rates(
     if high / middle < 2 or middle / low < 2:
         why = "Runs differ by as much from one seed to the next. Half a decade, a factor of three, can be told."
         return _verdict(False, f"Two of your rates are closer than a factor of 2. {why}")
-    if high / middle > 6 or middle / low > 6:
+    if high / middle > 12 or middle / low > 12:
         return _verdict(
-            False, "There is a gap of more than a factor of 6 between two of them: the best may lie there."
+            False, "There is a gap of more than a factor of 12 between two of them: the best may lie there."
         )
     center = float(np.exp(np.mean(np.log(picks))))
     if not low <= center <= high:

@@ -147,7 +147,7 @@ CASES = {
         ([0.3, 0.03, 0.1], "Right"),
         ([0.1, 0.3, 1.0], "one of the sweeps broke"),
         ([0.09, 0.1, 0.3], "closer than a factor of 2"),
-        ([0.01, 0.1, 0.3], "more than a factor of 6"),
+        ([0.005, 0.1, 0.3], "more than a factor of 12"),
         ([0.003, 0.01, 0.03], "lie below"),
         ([0.15, 0.35, 0.8], "lie above"),
         ([0.1, 0.3], "a list of three rates"),

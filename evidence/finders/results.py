@@ -11,6 +11,7 @@ from . import candidates, measure
 from .measure import Measured, Row
 from .recording import DECADE, FILES, RUNS
 from .runner import BUDGETS
+from .tasks import OPTIMIZERS
 
 PATH = Path(__file__).with_name("results.json")
 
@@ -26,6 +27,7 @@ def _row(row: Row) -> dict[str, list[float]]:
 # Name → what is read, from how many sweeps, and how far apart the rates are.
 ADVICE = {
     "three whole runs, 3.2 times apart around ours, valley": ("valley", 1, 10**0.5),
+    "three whole runs, 10 times apart around ours, valley": ("valley", 1, 10.0),
     "three whole runs, 3.2 times apart around the default": ("default rate", 0, 10**0.5),
     "three whole runs, 10 times apart around the default": ("default rate", 0, 10.0),
 }
@@ -40,6 +42,20 @@ def _advised(tasks: Sequence[Measured], reading: str, sweeps: int, width: float,
         for regret, failed in came[BUDGETS.index(budget)].tolist():
             outcomes.append((task.task.pair.dataset, None if np.isnan(regret) else (regret, failed)))
     return measure.summarized(outcomes)
+
+
+def _told(tasks: Sequence[Measured], budget: int) -> dict[str, Any]:
+    """The rows of the methods, with each one's cost in steps, and of the advice."""
+    methods = {
+        method.name: {"cost": method.steps} | _row(measure.measured(method, tasks, budget))
+        for method in measure.METHODS
+    }
+    with_prodigy = [task for task in tasks if task.task.optimizer == "adamw" and task.prodigy]
+    if with_prodigy:
+        row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
+        methods[measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
+    advice = {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
+    return {"methods": methods, "advice": advice}
 
 
 NEAR = {"a factor of 3.2": 0.5, "a factor of 10": 1.0}  # in decades
@@ -66,27 +82,16 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
         one's cost in steps, and its row (see `measure.Row`); "near": how often a reading is so near the best rate;
-        "advice", the rows of three whole runs; "improved": for each limit of cost what was chosen on all data, and
-        its rows by budget, judged on data sets left out.
+        "advice", the rows of three whole runs; "optimizers": both by
+        budget and optimizer; "improved": for each limit of cost what was chosen on all data, and its rows by budget,
+        judged on data sets left out.
 
     Raises:
         ValueError: Where nothing is recorded completely.
     """
     tasks = measure.load(folder)
-    methods: dict[str, Any] = {}
-    for budget in BUDGETS:
-        methods[str(budget)] = {
-            method.name: {"cost": method.steps} | _row(measure.measured(method, tasks, budget))
-            for method in measure.METHODS
-        }
-        with_prodigy = [task for task in tasks if task.task.optimizer == "adamw" and task.prodigy]
-        if with_prodigy:
-            row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
-            methods[str(budget)][measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
-    advice = {
-        str(budget): {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
-        for budget in BUDGETS
-    }
+    told = {str(budget): _told(tasks, budget) for budget in BUDGETS}
+    kinds = {kind: [task for task in tasks if task.task.optimizer == kind] for kind in OPTIMIZERS}
     near = {
         str(budget): {
             reading: {words: _near(tasks, reading, sweeps, within, budget) for words, within in NEAR.items()}
@@ -107,9 +112,12 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     return {
         "tasks": names,
         "missing": missing,
-        "methods": methods,
+        "methods": {budget: one["methods"] for budget, one in told.items()},
         "near": near,
-        "advice": advice,
+        "advice": {budget: one["advice"] for budget, one in told.items()},
+        "optimizers": {
+            str(budget): {kind: _told(some, budget) for kind, some in kinds.items() if some} for budget in BUDGETS
+        },
         "improved": improved,
     }
 

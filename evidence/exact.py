@@ -123,7 +123,7 @@ def adam_step_is_half_the_gradient() -> Computed:
     text = ", ".join(
         f"{step:.3f} for a gradient of {gradient:g}" for step, gradient in zip(steps, gradients, strict=True)
     )
-    return Computed(half, f"at a rate of 0.5 the length of Adam's first step is {text}")
+    return Computed(half, f"at a rate of 0.5 the length of Adam's first step is {text}; of SGD it would be half")
 
 
 def images_are_black_or_white() -> Computed:
@@ -143,23 +143,27 @@ def _descend(curvature: float, rate: float, steps: int) -> float:
 def small_rates_take_for_ever() -> Computed:
     """Gradient descent on x²/2 from 1: is there a rate at which a thousandth of the distance is never reached?
 
-    It is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate: finite for any rate, and beyond every bound
-    as rates shrink. In float32, as Keras calculates, another thing happens, which is said beside it.
+    It is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate.
     """
     rates = (0.1, 0.001, 1e-7)
-    steps = [math.log(1000) / -math.log1p(-rate) for rate in rates]
-    arrived = [_descend(1, rate, math.ceil(count)) <= 0.001 for rate, count in zip(rates, steps, strict=True)]
-    one = np.float32(1)
-    still = [rate for rate in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9) if one - np.float32(rate) * one == one]
+    steps = [math.ceil(math.log(1000) / -math.log1p(-rate)) for rate in rates]
+    arrived = [_descend(1, rate, count) <= 0.001 for rate, count in zip(rates, steps, strict=True)]
     text = ", ".join(
-        f"{math.ceil(count):,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
+        f"{count:,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
     )
     return Computed(
         not all(arrived),
         f"on a parabola it takes {text} until a thousandth is left: in proportion to 1 / rate, so beyond every "
-        f"bound as rates shrink, and finite for each. In float32, as Keras calculates, a weight of 1 does not "
-        f"move at all from {still[0]:.8f} down",
+        "bound as rates shrink, and finite for each",
     )
+
+
+def tiny_rates_stand_still() -> Computed:
+    """A weight of 1 less a rate times a gradient of 1, in float32: from which rate down is it still 1?"""
+    one = np.float32(1)
+    still = [rate for rate in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9) if one - np.float32(rate) * one == one]
+    found = f"from {max(still):.8f} down it stays exactly 1" if still else "it moves at every rate that was tried"
+    return Computed(bool(still), f"of rates in steps of ten from 0.00001 to 0.000000001, {found}")
 
 
 def critical_rate_of_a_parabola() -> Computed:
@@ -531,6 +535,7 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         adam_step_is_half_the_gradient,
         images_are_black_or_white,
         small_rates_take_for_ever,
+        tiny_rates_stand_still,
         critical_rate_of_a_parabola,
         adam_travel_is_bounded,
         linear_reaches_zero,

@@ -238,14 +238,14 @@ def border(statement: Statement) -> str:
     """When a measured statement counts as true: "below 0.9 times", "between 0 and 0.02"."""
     smallest, reference, scale = statement.smallest, statement.reference, METRICS[statement.metric].scale
     if statement.minus:
-        factor = plain(math.exp(smallest), 2)
+        factor = plain(math.exp(smallest))
         return f"the two ratios differ by more than a factor of {factor}"
     if statement.kind == "share":
         low, high = (f"{exact.percent(reference + sign * smallest)} of them" for sign in (-1, 1))
     elif scale in ("loss", "log"):
         times = "" if statement.kind == "level" else " times"
         middle = reference if statement.kind == "level" else math.exp(statement.offset)
-        low, high = (plain(middle * math.exp(sign * smallest), 3 if not times else 2) for sign in (-1, 1))
+        low, high = (plain(middle * math.exp(sign * smallest), 3 if times else 4) for sign in (-1, 1))
         low, high = (low, f"{high}{times}") if statement.direction == "within" else (low + times, high + times)
     else:
         middle = reference if statement.kind == "level" else statement.offset

@@ -285,6 +285,12 @@ METRICS: dict[str, Metric] = {
         "decades of rates at a validation loss of 0.5 or less after epoch 1",
         of="grid",
     ),
+    "width_6": Metric(
+        lambda runs: width(_losses(runs, 6), 0.1),
+        "number",
+        "decades of rates at a validation loss of 0.1 or less after epoch 6",
+        of="grid",
+    ),
     "width_10": Metric(
         lambda runs: width(_losses(runs, 10), 0.1),
         "number",

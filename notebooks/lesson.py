@@ -327,7 +327,8 @@ def _margin(statement: Mapping[str, Any], value: float) -> float:
 
 def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
-    name = statement["id"] + (f", {comparison['arms'][0]}" if len(statement["arms"]) > 1 else "")
+    arm = comparison["arms"][0].rpartition(", ")[2]  # of "SGD, batches of 32" what is its own
+    name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
     inside = ", inside" if statement["direction"] == "within" else ""
     failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
     return f"{name}{inside} ({comparison['seeds']}{failed})"

@@ -141,10 +141,10 @@ def test_a_rule_is_held_against_each_grid_by_itself():
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({}, "above 1.1 times"),
-        ({"offset": 0.6931, "direction": "within", "smallest": 0.26}, "between 1.5 and 2.6 times"),
+        ({}, "above 1.11 times"),
+        ({"offset": 0.6931, "direction": "within", "smallest": 0.26}, "between 1.54 and 2.59 times"),
         ({"metric": "best_rate", "smallest": 0.25}, "a difference above 0.25"),
-        ({"minus": "t", "direction": "apart"}, "the two ratios differ by more than a factor of 1.1"),
+        ({"minus": "t", "direction": "apart"}, "the two ratios differ by more than a factor of 1.11"),
         (
             {"kind": "level", "metric": "test_loss_plain", "reference": 2.3, "direction": "within"},
             "between 2.2 and 2.4",

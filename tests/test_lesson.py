@@ -75,7 +75,7 @@ def test_a_forest_has_a_row_for_each_comparison():
     (ax,) = figure.axes
     labels = [label.get_text() for label in ax.texts]
     assert labels[0] == "high-start-converges, linear 1 (3; 3 failed)"
-    assert len(labels) == 8
+    assert len(labels) == 12
     plt.close(figure)
 
 

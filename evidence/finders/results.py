@@ -82,9 +82,8 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
         one's cost in steps, and its row (see `measure.Row`); "near": how often a reading is so near the best rate;
-        "advice", the rows of three whole runs; "optimizers": both by
-        budget and optimizer; "improved": for each limit of cost what was chosen on all data, and its rows by budget,
-        judged on data sets left out.
+        "advice", the rows of three whole runs; "optimizers": both by budget and optimizer; "improved": for each
+        limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
 
     Raises:
         ValueError: Where nothing is recorded completely.

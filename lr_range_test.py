@@ -27,6 +27,7 @@ import os
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     return value
 
 
-_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError)
+_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError, UserWarning)
 _UNFIT += (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
 
@@ -218,7 +219,7 @@ def _curve(rates: np.ndarray, sweep: np.ndarray, smoothing: float, stopped: str)
     keep = np.isfinite(sweep)
     raw = sweep[keep]
     if len(raw) <= WINDOW:
-        end = "; begin with a smaller min_lr" if stopped.startswith("loss") else ""
+        end = "; begin with a smaller min_lr, and look for NaN in the data" if stopped.startswith("loss") else ""
         return f"too few points: {len(raw)} ({stopped}), at least {WINDOW + 1} are needed{end}"
     skip = len(raw) // 10
     smoothed, start = smooth(raw, smoothing)[skip:], float(raw[: skip + 3].mean())
@@ -549,8 +550,7 @@ def _put_back(saved: Saved, number: int = 0) -> None:
         variable.assign(value)
 
 
-_CHANGED = {"optimizer", "train_function", "test_function", "stop_training", "history"}
-_CHANGED |= {"steps_per_execution", "_compile_metrics"}
+_CHANGED = "optimizer train_function test_function stop_training history steps_per_execution _compile_metrics"
 
 
 def _lent(model: keras.Model) -> contextlib.ExitStack:
@@ -562,7 +562,7 @@ def _lent(model: keras.Model) -> contextlib.ExitStack:
     if not gc.get_freeze_count():  # else somebody's frozen objects would be set free
         gc.freeze()  # so that `gc.collect` looks only at what is made from here on; at all it takes 0.3 s
         undo.callback(gc.unfreeze)
-    undo.callback(vars(model).update, {name: getattr(model, name, None) for name in _CHANGED})
+    undo.callback(vars(model).update, {name: getattr(model, name, None) for name in _CHANGED.split()})
     model.train_function = None  # the step is traced anew
     return undo
 
@@ -806,9 +806,8 @@ def range_test(
 
 
 # Student's t at 97.5 %, for 1 to 30 degrees of freedom.
-_QUANTILES = """12.7062 4.3027 3.1824 2.7764 2.5706 2.4469 2.3646 2.3060 2.2622 2.2281 2.2010 2.1788 2.1604 2.1448
+T_QUANTILES = """12.7062 4.3027 3.1824 2.7764 2.5706 2.4469 2.3646 2.3060 2.2622 2.2281 2.2010 2.1788 2.1604 2.1448
 2.1314 2.1199 2.1098 2.1009 2.0930 2.0860 2.0796 2.0739 2.0687 2.0639 2.0595 2.0555 2.0518 2.0484 2.0452 2.0423"""
-T_QUANTILES = [float(quantile) for quantile in _QUANTILES.split()]
 
 
 @dataclasses.dataclass(repr=False)
@@ -831,9 +830,11 @@ class Comparison:
     stopped: str = "complete"
 
     @property
-    def best(self) -> str:
-        """The label of the setting with the lowest median validation loss."""
-        return min((label for label, losses in self.losses.items() if losses), key=self.median)
+    def best(self) -> str | None:
+        """The label of the setting with the lowest median validation loss; None where each has failed, half of its
+        runs or more."""
+        learned = (label for label in self.losses if math.isfinite(self.median(label)))
+        return min(learned, key=self.median, default=None)
 
     def median(self, label: str, test: bool = False) -> float:
         """The median loss of a setting, on validation or on test data; infinite where half of the runs failed, and
@@ -859,7 +860,7 @@ class Comparison:
         changes = np.array([one - other for one, other in pairs])
         if len(changes) < 2 or not np.isfinite(changes).all():
             return None
-        half = T_QUANTILES[len(changes) - 2] * changes.std(ddof=1) / math.sqrt(len(changes))
+        half = float(T_QUANTILES.split()[len(changes) - 2]) * changes.std(ddof=1) / math.sqrt(len(changes))
         return float(changes.mean()), float(changes.mean() - half), float(changes.mean() + half)
 
     def __repr__(self) -> str:
@@ -1038,7 +1039,7 @@ def compare(
     """
     epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
     first = check_count("first_seed", first_seed, least=0)
-    used = range(first, first + check_count("seeds", seeds, most=len(T_QUANTILES) + 1))
+    used = range(first, first + check_count("seeds", seeds, most=len(T_QUANTILES.split()) + 1))
     check_bool("reinitialise", reinitialise)
     check_bool("progress", progress)
     _check_model(model)
@@ -1052,7 +1053,7 @@ def compare(
         with _blamed_on(f"model must be able to evaluate {name}"), held[name].source() as source:
             return _loss(model.evaluate(source, steps=steps, verbose=0, return_dict=True), "test_step")
 
-    with contextlib.suppress(KeyboardInterrupt), _lent(model) as undo:
+    with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings(), _lent(model) as undo:
         data = _Data(x, y, sample_weight, class_weight, batch_size, 0)
         held = {name: _held_out(name, given, batch_size) for name, given in sets.items()}
         saved = _built(undo, model, data)
@@ -1060,6 +1061,7 @@ def compare(
             _check_setting(f"settings[{label!r}]", setting, model)
         for name in held:
             evaluated(name, steps=1)
+        warnings.filterwarnings("error", "Your input ran out of data")  # Keras would go on with an untrained model
         anew = {seed: _drawn_anew(model, seed) if reinitialise else [] for seed in used}
         bar = undo.enter_context(_bar("compare", len(settings) * len(used) * epochs, progress))
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
@@ -1070,10 +1072,9 @@ def compare(
                 callbacks = [shown, _copied(settings[label], model)] if own else [shown]
                 with held["validation_data"].source() as seen:
                     _fit(model, data, seed, callbacks, epochs=epochs, validation_data=seen if own else None)
-                seconds = time.perf_counter() - start
-                for noted, name in zip((result.losses, result.test_losses), held, strict=False):
-                    noted[label].append(evaluated(name))
-                result.seconds[label].append(seconds)
+                ended = [time.perf_counter() - start, *map(evaluated, held)]
+                for noted, number in zip((result.seconds, result.losses, result.test_losses), ended, strict=False):
+                    noted[label].append(number)
                 bar.update(sum(map(len, result.seconds.values())) * epochs - bar.n)  # a callback may end a run
         result.stopped = "complete"
     if not any(result.seconds.values()):

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
@@ -29,7 +28,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own. Blue and
 # vermilion come first; their yellow is left out, since nobody can see it on white.
-_COLORS = [matplotlib.color_sequences["okabe_ito"][i] for i in (5, 6, 3, 7, 0, 1, 2)]
+_COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9"]
 _LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
 _CYCLE = plt.cycler(color=_COLORS) + plt.cycler(linestyle=_LINES)
 STYLES = list(_CYCLE)

@@ -52,7 +52,8 @@ def compared(model, settings, *data, epochs=2, seeds=1, **arguments):
 
 
 def test_the_quantiles_are_those_of_scipy():
-    np.testing.assert_allclose(lr.T_QUANTILES, scipy.stats.t.ppf(0.975, np.arange(1, 31)), atol=5e-5)
+    table = [float(quantile) for quantile in lr.T_QUANTILES.split()]
+    np.testing.assert_allclose(table, scipy.stats.t.ppf(0.975, np.arange(1, 31)), atol=5e-5)
 
 
 def result(**losses):
@@ -80,6 +81,8 @@ def test_a_failed_run_is_counted_and_never_dropped():
         and "0.1 nan inf" in lines[2]
         and lines[-1] == "best on validation data: wild (complete)"
     )
+    none = result(a=[math.nan, 0.1, math.nan], b=[math.nan] * 3)
+    assert none.best is None and str(none).endswith("best on validation data: None (complete)")
     labels = [text.get_text() for text in table.plot().texts]
     assert labels == ["2 of 3 failed ", "1 of 3 failed "]
     assert repr(table) == str(table)
@@ -439,6 +442,13 @@ def test_a_run_that_fails_is_counted():
     found = compared(signals(), {"low": 0.01, "wild": 1e25}, seeds=2)
     assert found.best == "low" and not np.isfinite(found.losses["wild"]).any()
     assert "2 of 2" in str(found).splitlines()[2]
+
+
+def test_a_dataset_that_gives_its_batches_once_is_no_untrained_model():
+    once = iter(list(batches()))
+    data = tf.data.Dataset.from_generator(lambda: once, output_signature=batches().element_spec)
+    with pytest.raises(ValueError, match="train on x, y and sample_weight: Your input ran out of data"):
+        compared(signals(), {"a": 0.1}, data)
 
 
 def test_one_bar_is_shown_or_none(capsys):

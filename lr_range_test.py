@@ -507,7 +507,7 @@ def _held_out(name: str, held_out: Any, size: int) -> _Data:
 def _swept(optimizer: Any, chosen: int | None) -> list[tuple[Any, float]]:
     """The optimizers whose rates are swept, each with the share of the largest rate that it gets."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    inner = optimizer.optimizers if isinstance(optimizer, keras.optimizers.MultiOptimizer) else [optimizer]
+    inner = getattr(optimizer, "optimizers", [optimizer])  # of a MultiOptimizer, new in Keras 3.15
     if chosen is not None:
         inner = [inner[check_count("optimizer", chosen, least=0, most=len(inner) - 1)]]
     if len(inner) == 1:

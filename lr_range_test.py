@@ -89,8 +89,7 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     return value
 
 
-_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError, UserWarning)
-_UNFIT += (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError, UserWarning, tf.errors.OpError)
 
 
 @contextlib.contextmanager
@@ -617,6 +616,7 @@ class _Bar(tqdm):
 
 
 def _bar(what: str, total: int, shown: bool) -> _Bar:
+    what += f" on {tf.config.list_physical_devices()[-1].device_type}"  # the CPU comes first
     return _Bar(total=total, desc=what, disable=not shown, file=sys.stdout, ncols=80)
 
 

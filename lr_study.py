@@ -176,7 +176,7 @@ class Run:
         learning_rates: the rate of every executed step, float32.
         test_loss, test_accuracy: on the test images; NaN where the run was interrupted or diverged.
         seconds: how long it took, the test included.
-        environment: date, versions, machine, processor, threads of an operation.
+        environment: date, versions, machine, processor and kind of device, threads of an operation.
         status: "finished", "diverged" (the loss became NaN or infinite), "stopped" (by a callback) or
             "interrupted" (stop button, Ctrl-C).
     """
@@ -386,7 +386,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         **{module.__name__: module.__version__ for module in (tf, keras, np)},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "processor": processor(),
+        "processor": f"{processor()} ({tf.config.list_physical_devices()[-1].device_type})",
         "threads": str(_threads()),
         "format": str(FORMAT),
     }

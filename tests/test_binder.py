@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
+import venv
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
 import pytest
+import repo2docker
 from IPython.core.inputtransformer2 import TransformerManager
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -195,3 +197,32 @@ def test_post_build_stops_at_an_error(tmp_path):
 def test_post_build_runs():
     result = run_post_build(ROOT)
     assert result.returncode == 0, result.stderr
+
+
+BASE = ("ipykernel", "jupyterlab", "notebook")  # what repo2docker brings, and the notebooks need
+RUN = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--stdout", sys.argv[1]],
+               check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="Binder's Python is 3.11")
+def test_a_notebook_runs_in_what_binder_installs(tmp_path):
+    """In an environment of its own: the rendered Dockerfile's packages, without Docker."""
+    lock = Path(repo2docker.__file__).parent / "buildpacks" / "conda" / "environment.py-3.11-linux-64.lock"
+    base = [f"{name}=={re.search(rf'/{name}-([0-9.]+)-', lock.read_text())[1]}" for name in BASE]
+    venv.create(tmp_path, with_pip=True)
+    python = tmp_path / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    for packages in (["-r", ROOT / "binder" / "requirements.txt"], base):
+        subprocess.run([*install, *packages], check=True, timeout=600)
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
+    subprocess.run([POST_BUILD], cwd=ROOT, env=os.environ | {"PATH": path}, check=True, timeout=120)
+    command = [python, "-c", RUN, ROOT / "notebooks" / "01_fixed_learning_rates.ipynb"]
+    result = subprocess.run(
+        command, env=os.environ | {"PATH": path}, check=True, capture_output=True, text=True, timeout=300
+    )
+    assert int(result.stdout) < 1_000_000  # kilobytes; mybinder.org gives 1 to 2 GB

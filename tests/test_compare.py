@@ -454,7 +454,7 @@ def test_a_dataset_that_gives_its_batches_once_is_no_untrained_model():
 def test_one_bar_is_shown_or_none(capsys):
     compared(signals(), {"a": 0.1, "b": keras.callbacks.EarlyStopping(patience=0, min_delta=9)}, progress=True)
     shown = capsys.readouterr().out
-    assert "compare: 100%" in shown and shown.count("\n") == 1
+    assert "compare on CPU: 100%" in shown and shown.count("\n") == 1
     compared(signals(), {"a": 0.1})
     assert "".join(capsys.readouterr()) == ""
 

@@ -449,7 +449,7 @@ def test_repeats_give_a_median_and_a_spread(arrays):
 
 def test_progress_is_shown_or_not(arrays, capsys):
     lr.range_test(small_model("sgd"), *arrays, **RATES, steps=10)
-    assert "range test: 100%" in capsys.readouterr().out
+    assert "range test on CPU: 100%" in capsys.readouterr().out
     lr.range_test(small_model("sgd"), *arrays, **RATES, steps=10, progress=False)
     assert "".join(capsys.readouterr()) == ""
 

@@ -424,7 +424,8 @@ def check_three_rates(
         float(np.interp(math.log(rate), np.log(rates), [grid[r] for r in rates])) for rate in (low, middle, high)
     ]
     listed = ", ".join(f"{end:.3f}" for end in ends)
-    why = f"Real runs there end at about {listed}; the best of the whole grid at {min(grid.values()):.3f}."
+    best = min(grid.values())
+    why = f"By the real runs beside them they would end at about {listed}; the best of the grid at {best:.3f}."
     if min(ends) != ends[1]:
         edge = "highest" if ends[2] < ends[0] else "lowest"
         return _verdict(True, f"{why} The {edge} of your three is the best, so go on beyond it.")

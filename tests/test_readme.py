@@ -18,7 +18,7 @@ FINDINGS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end findings -->)", r
 # Statement → what it is about, in words that hold no number and no verdict, and what was measured (see
 # lesson.verdict; None where it is computed, and the evidence has the words).
 EIGHT = {
-    "baseline-is-sgd-default": ("The baseline's rate is the default of Keras's SGD", None),
+    "baseline-is-sgd-default": ("The article's first rate is the default of Keras's SGD, as it says", None),
     "sgd-really-large-fails": (
         "A really large rate, 0.5, fails with SGD, too",
         "On MNIST it ends at a test loss of {}.",

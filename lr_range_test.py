@@ -300,8 +300,8 @@ class RangeTest:
             `smoothing` is not from 0 to below 1.
     """
 
-    learning_rates: np.ndarray
-    sweeps: np.ndarray
+    learning_rates: np.ndarray = dataclasses.field(repr=False)
+    sweeps: np.ndarray = dataclasses.field(repr=False)
     stopped: list[str]
     smoothing: float = 0.9
 

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import lr_helpers as lr
-from evidence.finders import candidates, measure, recording, results, rivals
+from evidence.finders import candidates, measure, recording, results, rivals, tasks
 from evidence.finders.prodigy import FIRST_D, Prodigy
 from evidence.finders.recording import CHECKPOINTS, DECADE, GRID, SWEEPS, Planned
 from evidence.finders.runner import BUDGETS, HOPELESS, Runner, batches
@@ -665,7 +666,8 @@ def test_what_is_recorded_is_complete_and_small():
         pair, optimizer = recording.FILES[path.stem]
         first, runs = recording.read(path.stem)
         assert set(recording.plan(optimizer, first["guess"], runs)) == set(runs), path.stem
-        if pair.name not in MARKS:
+        other_text = pair.data is tasks.text and sys.version_info >= (3, 13)  # see there
+        if pair.name not in MARKS and not other_text:
             assert first["data"] == pair.data().checksum
 
 

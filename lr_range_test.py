@@ -89,7 +89,8 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     return value
 
 
-_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError, UserWarning, tf.errors.OpError)
+_UNFIT = (ValueError, TypeError, LookupError, NotImplementedError, UserWarning)
+_UNFIT += (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
 
 @contextlib.contextmanager
@@ -833,8 +834,7 @@ class Comparison:
     def best(self) -> str | None:
         """The label of the setting with the lowest median validation loss; None where each has failed, half of its
         runs or more."""
-        learned = (label for label in self.losses if math.isfinite(self.median(label)))
-        return min(learned, key=self.median, default=None)
+        return min((one for one in self.losses if math.isfinite(self.median(one))), key=self.median, default=None)
 
     def median(self, label: str, test: bool = False) -> float:
         """The median loss of a setting, on validation or on test data; infinite where half of the runs failed, and

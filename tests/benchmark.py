@@ -3,12 +3,14 @@
 pip install --no-deps keras-lr-finder==0.1
 python tests/benchmark.py            # digits, and every notebook; about 20 minutes
 python tests/benchmark.py mnist      # the same on MNIST, without the notebooks; needs LR_MNIST_NPZ
+python tests/benchmark.py class      # eight notebooks at once, about three minutes
 
 The two sides of a ratio alternate in one process. `fit` and `range_test` trace a training step each time;
 `train` does so for the first run of an optimizer only, which is the highest of its ratios. Nothing here is
 asserted: machines differ, and a shared one differs from minute to minute.
 """
 
+import concurrent.futures
 import contextlib
 import gc
 import io
@@ -22,6 +24,7 @@ import time
 import types
 
 import nbformat
+import psutil
 from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -265,6 +268,21 @@ def notebook_row(path):
     return seconds
 
 
+def class_rows(count=8):
+    """Notebooks at once, as a class runs them on one machine, and their memory; what kernels share counts once."""
+    together = 0
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        paths = sorted((ROOT / "notebooks").glob("0*.ipynb"))[:count]
+        rows = [pool.submit(notebook_row, path) for path in paths]
+        while concurrent.futures.wait(rows, timeout=1).not_done:
+            now = 0
+            for kernel in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                    now += kernel.memory_full_info().pss
+            together = max(together, now)
+    print(f"all: {max(row.result() for row in rows):.0f} s, together {together / 1e9:.1f} GB")
+
+
 def import_row():
     """What `import lr_range_test` adds to a process that has imported Keras."""
     code = "import sys, time; import keras; sys.path.insert(0, sys.argv[1]); start = time.perf_counter()"
@@ -318,5 +336,7 @@ if __name__ == "__main__":
         measure_peak(*sys.argv[2:])
     elif sys.argv[1:2] == ["study"]:
         measure_study(*sys.argv[2:])
+    elif sys.argv[1:2] == ["class"]:
+        class_rows()
     else:
         main(*sys.argv[1:])

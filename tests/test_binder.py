@@ -211,8 +211,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 @pytest.mark.slow
 def test_a_notebook_runs_in_what_binder_installs(tmp_path):
     """In an environment of its own: the rendered Dockerfile's packages, without Docker, for the Python of here."""
-    python = ".".join(map(str, sys.version_info[:2]))
-    lock = Path(repo2docker.__file__).parent / "buildpacks" / "conda" / f"environment.py-{python}-linux-64.lock"
+    version = ".".join(map(str, sys.version_info[:2]))
+    lock = Path(repo2docker.__file__).parent / "buildpacks" / "conda" / f"environment.py-{version}-linux-64.lock"
     base = [f"{name}=={re.search(rf'/{name}-([0-9.]+)-', lock.read_text())[1]}" for name in BASE]
     venv.create(tmp_path, with_pip=True)
     python = tmp_path / "bin" / "python"

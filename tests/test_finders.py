@@ -693,6 +693,25 @@ def test_the_docstring_of_suggest_has_the_results():
         assert numbers == wanted, name
 
 
+def test_notebook_04_says_in_words_what_the_results_say():
+    found = json.loads(results.PATH.read_text(encoding="utf-8"))
+    advice, methods = (found[name]["1500"] for name in ("advice", "methods"))
+    # All four within the goal, and no rule by itself; however far apart and around which guess, intervals overlap.
+    assert all(row["median"][0] <= 1.1 and row["ninth"][0] <= 1.5 for row in advice.values())
+    rules = [methods[f"ours, {rule}"] for rule in ("valley", "minimum", "steepest")]
+    assert not any(row["median"][0] <= 1.1 and row["ninth"][0] <= 1.5 for row in rules)
+    for number in ("median", "ninth"):
+        ends = np.array([row[number][1:] for row in advice.values()])
+        assert ends[:, 0].max() <= ends[:, 1].min()
+    assert methods["keras_lr_finder"]["median"][0] <= methods["ours, minimum"]["median"][2]
+    failing = {
+        kind: told["methods"]["default rate"]["failed"][0] for kind, told in found["optimizers"]["1500"].items()
+    }
+    assert failing["sgd"] > 0.1 and failing["momentum"] == failing["adamw"] == 0
+    valley, default = (found["near"]["1500"][name]["a factor of 10"] for name in ("valley", "default rate"))
+    assert valley[1] <= default[0] <= valley[2]
+
+
 def test_results_say_what_is_missing(tmp_path, monkeypatch):
     for i, name in enumerate(NAMES):
         written(tmp_path, name, *made_up(name, best=-4 - i, seed=i))

@@ -344,6 +344,17 @@ def test_what_too_few_runs_cannot_show_is_said(register):
             assert statement.study in ("decay-grid", "rate-grid", "range-test"), statement.id
 
 
+def test_notebook_02_says_in_words_what_came_out():
+    judged = json.loads(judge.VERDICTS.read_text(encoding="utf-8"))["verdicts"]
+    wider, better = (
+        [one["verdict"] for one in judged[name]["comparisons"]]
+        for name in ("decay-range-larger", "decay-is-better-adam")
+    )
+    assert sorted(wider) == ["does not hold", *["undecided"] * 3]
+    assert sorted(better) == ["holds", *["undecided"] * 3]
+    assert all(one["value"] < 0 for one in judged["decay-is-better-adam"]["comparisons"])
+
+
 def test_at_most_twenty_statements_are_confirmed(register):
     assert 0 < sum(statement.confirm for statement in register) <= 20
 

@@ -53,7 +53,8 @@ CLAIMS = {
         # The first half of one is the other: weights and dropout are put back alike.
         "tuned['head, then all'][:8] == tuned['head alone, 0.01'][:8]",
         "any('positions' in weight.path for weight in transformer().trainable_weights)",
-        "ended[0.1][0] > 1.5 * ended[0.1][1] and 0.6 < ended[0.003][0] / ended[0.003][1] < 1.6",
+        "curves[0.1][0][-1] > 1.5 * curves[0.1][1][-1]",
+        "0.6 < curves[0.003][0][-1] / curves[0.003][1][-1] < 1.6",
     ],
     "07": [
         "ends[LARGE][0] > 3 * ends[SMALL][0] and 0.5 < ends[LARGE][2] / ends[SMALL][0] < 2",

@@ -471,21 +471,32 @@ def check_gamma(answer: Any, steps: int, share: float) -> None:
     _verdict(False, f"After {steps} steps only {left:.2%} of the height are left, not {share:.0%}.")
 
 
-def check_drop_time(answer: Any, losses: Sequence[float], settled: int) -> None:
-    """Notebook 02: the epoch after which to lower the rate, from a noisy curve that is flat from `settled` on."""
+_SETTLED = 13  # from here on what is left to fall, 0.9 exp(-epoch / 3.5), is less than the noise, 9 % of 0.3
+
+
+def noisy_run() -> np.ndarray:
+    """Notebook 02: the validation losses of 30 epochs at one fixed rate."""
+    epochs = np.arange(1, 31)
+    noise = np.random.default_rng(4).normal(size=30)
+    return (0.3 + 0.9 * np.exp(-epochs / 3.5)) * np.exp(0.09 * noise)
+
+
+def check_drop_time(answer: Any) -> None:
+    """Notebook 02: the epoch after which to lower the rate of the `noisy_run`."""
+    losses = noisy_run()
     if answer is None:
         return _verdict(False, "Replace None by an epoch. From where on does the curve no longer get lower?")
     if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(losses):
         return _verdict(False, f"The answer is a whole number from 1 to {len(losses)}. You gave {answer!r}.")
     before = np.mean(losses[max(answer - 4, 0) : answer])
-    if answer < settled - 2:
-        later = np.mean(losses[settled : settled + 4])
+    if answer < _SETTLED - 2:
+        later = np.mean(losses[_SETTLED : _SETTLED + 4])
         why = f"Too early: there the loss is {before:.2f}, and at this rate it still gets to {later:.2f}."
         return _verdict(False, why + " A lower rate would make the rest of the way slow.")
-    if answer <= settled:
+    if answer <= _SETTLED:
         return _verdict(False, "Nearly: one bad epoch is no plateau. Wait for a few that are no better.")
-    if answer > settled + 8:
-        return _verdict(False, f"Safe, but late: {answer - settled} epochs brought nothing, and were wasted.")
+    if answer > _SETTLED + 8:
+        return _verdict(False, f"Safe, but late: {answer - _SETTLED} epochs brought nothing, and were wasted.")
     _verdict(True, "The mean of the last few epochs no longer falls. One epoch more or less does not matter.")
 
 

@@ -209,7 +209,8 @@ class Verdict:
             return f"{question} ", judged, f": {self.measured}", ""
         verdict, _, known = judged.partition(" (")
         seeds = f"{self.judged['comparisons'][0]['seeds']} seeds"  # of pairs each seed has two runs
-        return "", verdict, f": {self.said}", seeds + (", " + known.rstrip(")") if known else "")
+        small = f"counts as true if {self.judged['true if']}; {seeds}"
+        return f"{question} ", verdict, f": {self.said}", small + (", " + known.rstrip(")") if known else "")
 
     def __repr__(self) -> str:
         before, judged, after, small = self._line()
@@ -229,10 +230,10 @@ def verdict(name: str, said: str | None = None) -> Verdict:
     Args:
         name: its id in `evidence/statements.toml`.
         said: what was measured, in the words of a lesson; each {} becomes a number with its interval. Without it
-            the line has the question and the words of the evidence.
+            the line has the words of the evidence.
 
     Returns:
-        What a notebook shows as a line: the article's words, the verdict, what was measured.
+        What a notebook shows as a line: the article's words, the question, the verdict, what was measured.
 
     Raises:
         ValueError: there is no such statement, or `said` has too few or too many {}.

@@ -30,9 +30,10 @@ def test_a_statement_that_is_not_registered_is_named():
 
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
     line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
-    said = "holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
-    assert repr(line).endswith(f"{said} (3 seeds, result seen beforehand)")
-    assert "(3 seeds, result seen beforehand; <a href" in line._repr_html_()
+    said = "of the seeds? holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
+    small = "(counts as true if above 25 % of them; 3 seeds, result seen beforehand"
+    assert repr(line).endswith(f"{said} {small})")
+    assert f"{small}; <a href" in line._repr_html_()
     with pytest.raises(ValueError, match="for each of 1 intervals"):
         lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 

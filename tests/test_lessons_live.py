@@ -57,7 +57,7 @@ CLAIMS = {
         "0.6 < curves[0.003][0][-1] / curves[0.003][1][-1] < 1.6",
     ],
     "07": [
-        "ends[LARGE][0] > 3 * ends[SMALL][0] and 0.5 < ends[LARGE][2] / ends[SMALL][0] < 2",
+        "ends[LARGE][0] > 3 * ends[SMALL][0] and min(ends[LARGE]) > ends[SMALL][0]",
         "all(losses[3] > losses[2] == min(losses) for losses in ends.values())",  # the wall stands where it stood
         "min(ends[LARGE]) > 1.5 * min(ends[SMALL])",
     ],

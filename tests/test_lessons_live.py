@@ -26,8 +26,9 @@ CLAIMS = {
     "02": [
         "sum(live['drops to 0.01']['loss'][DROP:]) < 0.75 * sum(live['stays at 0.1']['loss'][DROP:])",
         "live['0.01 from the start']['loss'][-1] > 2 * live['stays at 0.1']['loss'][-1]",
-        "watched['learning_rate'][-1] < watched['learning_rate'][0]",
-        "watched['learning_rate'][3] == watched['learning_rate'][0]",  # it waits while the loss falls
+        "watched['patience 2']['learning_rate'][-1] < RATE",
+        "watched['patience 2']['learning_rate'][3] > RATE / 2",  # it waits while the loss falls
+        "sum(watched['patience 2']['learning_rate']) < sum(watched['patience 5']['learning_rate'])",  # later with 5
     ],
     "03": [
         "train(keras.optimizers.SGD(0.1)) > 0.7",

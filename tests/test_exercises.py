@@ -221,10 +221,10 @@ CASES = {
     ),
     "changes": (
         {},
-        (letters("a larger batch", "a smaller rate under AdamW", "clipping", "accumulation"), "Right"),
-        (letters("accumulation", "a smaller rate under AdamW", "clipping", "a larger batch"), "fewer of them"),
-        (letters("a larger batch", "clipping", "a smaller rate under AdamW", "accumulation"), "pulls less"),
-        (letters("a larger batch", "a smaller rate under AdamW", "accumulation", "clipping"), "shortens"),
+        (letters("loss / 3", "larger batches", "loss × 10", "clipping"), "Right"),
+        (letters("loss × 10", "larger batches", "loss / 3", "clipping"), "to the left by a factor of ten"),
+        (letters("larger batches", "loss / 3", "loss × 10", "clipping"), "no longer breaks"),
+        (letters("loss / 3", "clipping", "loss × 10", "larger batches"), "the wall stands"),
     ),
     "accumulation": (
         {},

@@ -361,38 +361,16 @@ def check_steps_in_decade(answer: Any) -> None:
     _verdict(False, "Count the factors of ten between 1e-6 and 1. They share the steps equally.")
 
 
-_FOUR_SWEEPS = {"A": "starts too high", "B": "fine", "C": "mean so far", "D": "ends too low"}
-
-
-def four_sweeps() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Notebook 04: rates and smoothed losses of four range tests, of which one can be trusted."""
-
-    def losses(rates: np.ndarray) -> np.ndarray:
-        fall = 1.8 / (1 + (0.02 / rates) ** 1.5)
-        return 2.3 - fall + np.where(rates > 0.3, 40 * (rates - 0.3) ** 2, 0)
-
-    ranges = {"A": (0.03, 1.0), "B": (1e-4, 1.0), "C": (1e-4, 1.0), "D": (1e-6, 2e-3)}
-    curves = {}
-    for name, (low, high) in ranges.items():
-        rates = np.geomspace(low, high, 100)
-        seen = losses(rates) + 0.02 * np.random.default_rng(ord(name)).normal(size=100)
-        if name == "A":  # it begins untrained like the others, and falls at once
-            seen += (2.3 - seen[0]) * np.exp(-np.arange(100) / 10)
-        if name == "C":
-            seen = np.cumsum(seen) / np.arange(1, 101)
-        curves[name] = rates, seen
-    return curves
-
-
 def check_four_sweeps(answer: Any) -> None:
-    """Notebook 04: what is wrong with each of the `four_sweeps`?"""
+    """Notebook 04: what is wrong with each of four range tests?"""
+    truth = {"A": "starts too high", "B": "fine", "C": "mean so far", "D": "ends too low"}
     hints = {
         "D": "One curve has hardly begun to fall when it ends. Where should its test have gone on to?",
         "A": "One curve has no flat part: it falls from its first step. What would a smaller min_lr have shown?",
-        "C": "Two curves have the same range. One breaks where the other still falls: whose loss is that?",
+        "C": "Two curves have the same range. One of them remembers all that came before: whose loss is that?",
     }
     why = "A curve that can be read has all three parts, flat, falling and breaking, and true losses."
-    _matches(answer, _FOUR_SWEEPS, hints, why)
+    _matches(answer, truth, hints, why)
 
 
 def check_three_rates(

@@ -703,6 +703,10 @@ def test_notebook_04_says_in_words_what_the_results_say():
     for number in ("median", "ninth"):
         ends = np.array([row[number][1:] for row in advice.values()])
         assert ends[:, 0].max() <= ends[:, 1].min()
+    alone = methods["default rate"]["ninth"]
+    clear = [name for name, row in advice.items() if row["ninth"][2] < alone[1]]
+    assert clear == ["three whole runs, 10 times apart around the default"]
+    assert sum(row["ninth"][2] > 1.5 for row in advice.values()) == 2  # not the whole interval
     assert methods["keras_lr_finder"]["median"][0] <= methods["ours, minimum"]["median"][2]
     failing = {
         kind: told["methods"]["default rate"]["failed"][0] for kind, told in found["optimizers"]["1500"].items()

@@ -28,7 +28,8 @@ CLAIMS = {
         "live['0.01 from the start']['loss'][-1] > 2 * live['stays at 0.1']['loss'][-1]",
         "watched['patience 2']['learning_rate'][-1] < RATE",
         "watched['patience 2']['learning_rate'][3] > RATE / 2",  # it waits while the loss falls
-        "sum(watched['patience 2']['learning_rate']) < sum(watched['patience 5']['learning_rate'])",  # later with 5
+        # With 5 it cuts later.
+        "sum(watched['patience 2']['learning_rate']) < sum(watched['patience 5']['learning_rate'])",
     ],
     "03": [
         "train(keras.optimizers.SGD(0.1)) > 0.7",
@@ -37,6 +38,9 @@ CLAIMS = {
         "train(keras.optimizers.Adadelta(1.0)) > 0.7 and train(keras.optimizers.Adadelta(default)) < 0.3",
     ],
     "04": [
+        # Four times the steps: the fall begins far earlier.
+        "(lambda starts: starts[1] < starts[0] / 3)"
+        "([rates[np.argmax(lr.smooth(losses) < 2.2)] for rates, losses in sweeps.values()])",
         "test.suggest('minimum') is not None and short.suggest() is None",
         "all(1.2 < max(test.answers(rule)) / min(test.answers(rule)) < 4 for rule in ('steepest', 'valley'))",
         "len({round(np.log(rate)) for rate in map(test.suggest, ('steepest', 'minimum'))}) == 2",  # factors apart

@@ -19,14 +19,14 @@ def _is_number(answer: Any) -> bool:
 
 
 def _matches(answer: Any, truth: Mapping[str, Any], hints: Mapping[str, str], why: str) -> None:
-    """A matching: each key of `truth` gets one of its values, each once. The first wrong key has its hint."""
-    words = ", ".join(map(str, sorted(truth.values())))
+    """A matching: each key of `truth` gets one of its values. The first wrong key has its hint."""
+    words = ", ".join(map(str, sorted(set(truth.values()))))
     if not isinstance(answer, Mapping) or set(answer) != set(truth):
         return _verdict(False, f"The answer is a dict with the keys {', '.join(truth)}. You gave {answer!r}.")
     if any(value is None for value in answer.values()):
         return _verdict(False, f"Replace each None by one of: {words}.")
     if set(map(str, answer.values())) != set(map(str, truth.values())):
-        return _verdict(False, f"Use each of {words} once. You gave {list(answer.values())}.")
+        return _verdict(False, f"Use each of {words}. You gave {list(answer.values())}.")
     for name, hint in hints.items():
         if answer[name] != truth[name]:
             return _verdict(False, hint)
@@ -585,12 +585,15 @@ def check_next_rate(answer: Any, tried: Mapping[float, float]) -> None:
 
 
 def check_patients(answer: Any) -> None:
-    """Notebook 06: what to do about four runs that went wrong."""
+    """Notebook 06: what to do about five runs that went wrong."""
     truth = {"A": "rate far too large", "B": "overfitting", "C": "longer warm-up", "D": "lower the rate now"}
+    truth["E"] = truth["A"]
     hints = {
         "A": "A: one loss is far above not knowing anything. What made it so sure, in a single step?",
         "B": "B: the training loss goes on falling. What gets worse is only what it has not seen.",
         "C": "C: seven of eight seeds like the peak. What helps the eighth to survive its first steps?",
+        "D": "D: both losses stand still, so it is not overfitting. What makes them wobble?",
+        "E": "E: a tenth of the rate cures it, so it was the rate.",
     }
     why = "Training against validation loss, one seed or all, first steps or late ones: these tell them apart."
     _matches(answer, truth, hints, why)

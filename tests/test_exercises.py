@@ -27,6 +27,10 @@ def letters(*words):
     return dict(zip("ABCD", words, strict=False))
 
 
+def patients(*answers):
+    return dict(zip("ABCDE", answers if len(answers) == 5 else (*answers, "rate far too large"), strict=True))
+
+
 class Plan(keras.optimizers.schedules.LearningRateSchedule):
     """Straight lines through values at equal distances, over 100 steps."""
 
@@ -66,7 +70,7 @@ CASES = {
         (letters(1.02, 0.01, 0.98, 0.3), "Only one curve rises"),
         (letters(0.98, 0.3, 1.02, 0.01), "0.4"),
         (letters(0.01, 0.98, 1.02, 0.3), "falls faster"),
-        (letters(0.01, 0.01, 1.02, 0.3), "once"),
+        (letters(0.01, 0.01, 1.02, 0.3), "Use each of"),
     ),
     "plan": (
         {},
@@ -85,8 +89,8 @@ CASES = {
         (letters("too small", "too large", "broke later"), "Right"),
         (letters("too large", "too small", "broke later"), "Has it moved"),
         (letters("too small", "broke later", "too large"), "so sure of wrong"),
-        (letters("too small", "too small", "too large"), "once"),
-        (letters("tiny", "too large", "broke later"), "once"),
+        (letters("too small", "too small", "too large"), "Use each of"),
+        (letters("tiny", "too large", "broke later"), "Use each of"),
     ),
     "travel_budget": (
         {"rate": 1e-5, "images": 20_000, "batch_size": 100, "epochs": 10},
@@ -104,7 +108,7 @@ CASES = {
         (letters("step", "fixed, small", "fixed, large", "linear to 0"), "Whose floor"),
         (letters("fixed, small", "step", "linear to 0", "fixed, large"), "late"),
         (letters("linear to 0", "fixed, small", "step", "fixed, large"), "bends down"),
-        (letters("step", "step", "linear to 0", "fixed, large"), "once"),
+        (letters("step", "step", "linear to 0", "fixed, large"), "Use each of"),
     ),
     "rescaled_rates": (
         {},
@@ -139,7 +143,7 @@ CASES = {
         (letters("starts too high", "mean so far", "fine", "ends too low"), "whose loss"),
         (letters("ends too low", "fine", "mean so far", "starts too high"), "hardly begun"),
         (letters("fine", "starts too high", "mean so far", "ends too low"), "no flat part"),
-        (letters("fine", "fine", "fine", "fine"), "once"),
+        (letters("fine", "fine", "fine", "fine"), "Use each of"),
     ),
     "three_rates": (
         {"picks": [0.08, 0.1, 0.12], "broke": [0.9, 1.2], "grid": {0.01: 0.2, 0.1: 0.05, 1.0: 2.3}},
@@ -189,11 +193,15 @@ CASES = {
     ),
     "patients": (
         {},
-        (letters("rate far too large", "overfitting", "longer warm-up", "lower the rate now"), "Right"),
-        (letters("longer warm-up", "overfitting", "rate far too large", "lower the rate now"), "so sure"),
-        (letters("rate far too large", "lower the rate now", "longer warm-up", "overfitting"), "goes on falling"),
-        (letters("rate far too large", "overfitting", "lower the rate now", "longer warm-up"), "eighth"),
-        (letters("overfitting", "overfitting", "overfitting", "overfitting"), "once"),
+        (patients("rate far too large", "overfitting", "longer warm-up", "lower the rate now"), "Right"),
+        (patients("longer warm-up", "overfitting", "rate far too large", "lower the rate now"), "so sure"),
+        (patients("rate far too large", "lower the rate now", "longer warm-up", "overfitting"), "goes on falling"),
+        (patients("rate far too large", "overfitting", "lower the rate now", "longer warm-up"), "eighth"),
+        (patients("overfitting", "overfitting", "overfitting", "overfitting"), "Use each of"),
+        (
+            patients("rate far too large", "overfitting", "longer warm-up", "lower the rate now", "overfitting"),
+            "tenth",
+        ),
     ),
     "settings": (
         {"steps": 100},

@@ -67,10 +67,12 @@ def check_four_runs(answer: Any) -> None:
     hints = {
         "C": "Above the critical rate every step ends higher. Only one curve rises.",
         "D": "At 0.3 the factor is 1 − 2 · 0.3 = 0.4: little is left after three steps.",
-        "A": "A and B: each step multiplies the loss by (1 − 2 · share)², 0.96² at 0.98, and 0.98² at 0.01. "
-        "Which falls faster?",
+        "A": "A and B: at r times the critical rate a step multiplies the loss by (1 − 2 r)², 0.96² at 0.98, and "
+        "0.98² at 0.01. Which falls faster?",
     }
-    why = "Slow far below the critical rate, slow again just below it: look which way it turns."
+    why = (
+        "Slow far below the critical rate, slow again just below it. Halve the rate: only the latter gets faster."
+    )
     _matches(answer, _FOUR_RUNS, hints, why)
 
 

@@ -703,9 +703,13 @@ def test_notebook_04_says_in_words_what_the_results_say():
     for number in ("median", "ninth"):
         ends = np.array([row[number][1:] for row in advice.values()])
         assert ends[:, 0].max() <= ends[:, 1].min()
-    alone = methods["default rate"]["ninth"]
-    clear = [name for name, row in advice.items() if row["ninth"][2] < alone[1]]
-    assert clear == ["three whole runs, 10 times apart around the default"]
+    beside = found["beside the default"]["1500"]
+    open_ = {name for name in advice if beside[name]["ninth"][2] >= 1}
+    assert open_ == {"three whole runs, 3.2 times apart around ours, valley"}
+    assert all(beside[name]["ninth"][2] < 1 for name in advice if "10 times" in name)
+    assert all(
+        row[what][2] > 1 for name, row in beside.items() if name[:6] == "ours, " for what in ("median", "ninth")
+    )
     assert sum(row["ninth"][2] > 1.5 for row in advice.values()) == 2  # not the whole interval
     assert methods["keras_lr_finder"]["median"][0] <= methods["ours, minimum"]["median"][2]
     failing = {
@@ -714,6 +718,15 @@ def test_notebook_04_says_in_words_what_the_results_say():
     assert failing["sgd"] > 0.1 and failing["momentum"] == failing["adamw"] == 0
     valley, default = (found["near"]["1500"][name]["a factor of 10"] for name in ("valley", "default rate"))
     assert valley[1] <= default[0] <= valley[2]
+
+
+def test_two_methods_are_divided_on_the_same_data_sets():
+    rng = np.random.default_rng(0)
+    outcomes = [(f"data {i % 5}", (float(regret), 0.0)) for i, regret in enumerate(rng.exponential(size=40))]
+    doubled = [(name, (regret + np.log(2), 0.0)) for name, (regret, _) in outcomes]
+    for one, other in zip(measure.resampled(doubled)[:2], measure.resampled(outcomes)[:2], strict=True):
+        assert measure.with_interval(one / other) == pytest.approx((2, 2, 2))
+        assert np.ptp(other) > 0.01  # the draws differ
 
 
 def test_results_say_what_is_missing(tmp_path, monkeypatch):

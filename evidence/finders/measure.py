@@ -222,14 +222,13 @@ class Row:
         return "".join([*regrets, *shares]).rstrip()
 
 
-def summarized(outcomes: Iterable[tuple[str, Outcome]]) -> Row:
-    """Medians, percentiles and shares with their intervals.
+def resampled(outcomes: Iterable[tuple[str, Outcome]]) -> list[np.ndarray]:
+    """The four numbers of a `Row`, each as an array: the estimate, then what it is on data sets drawn anew.
+
+    The draws are the same for every method that is asked about the same data sets, so two rows can be divided.
 
     Args:
         outcomes: Of each pick: the data set of its task, and what came of it.
-
-    Returns:
-        The row.
     """
     names, came = zip(*outcomes, strict=True)
     datasets, owner = np.unique(names, return_inverse=True)
@@ -245,18 +244,36 @@ def summarized(outcomes: Iterable[tuple[str, Outcome]]) -> Row:
     numbers = [np.exp(regret[order][(weights >= share * total[:, None]).argmax(1)]) for share in (0.5, 0.9)]
     answered = np.where(total > 0, total, np.nan)
     numbers = [np.where(total > 0, number, np.nan) for number in numbers]
-    numbers += [drawn[:, owner] @ failed / answered, drawn[:, owner] @ missing / drawn[:, owner].sum(1)]
-    ends = [
-        np.quantile(number[~np.isnan(number)], (0.025, 0.975)) if total.any() else number[:2] for number in numbers
-    ]
-    return Row(*((float(number[0]), *map(float, end)) for number, end in zip(numbers, ends, strict=True)))
+    return [*numbers, drawn[:, owner] @ failed / answered, drawn[:, owner] @ missing / drawn[:, owner].sum(1)]
+
+
+def with_interval(number: np.ndarray) -> tuple[float, float, float]:
+    """Of an array of `resampled`: the estimate and the ends of its 95 % interval."""
+    known = number[~np.isnan(number)]
+    low, high = np.quantile(known, (0.025, 0.975)) if known.size else number[:2]
+    return float(number[0]), float(low), float(high)
+
+
+def summarized(outcomes: Iterable[tuple[str, Outcome]]) -> Row:
+    """Medians, percentiles and shares with their intervals.
+
+    Args:
+        outcomes: Of each pick: the data set of its task, and what came of it.
+
+    Returns:
+        The row.
+    """
+    return Row(*map(with_interval, resampled(outcomes)))
+
+
+def asked(method: Method, tasks: Sequence[Measured], budget: int) -> list[tuple[str, Outcome]]:
+    """What comes of each pick of a method on some tasks."""
+    return [(task.task.pair.dataset, method.ask(task, seed, budget)) for task in tasks for seed in SWEEP_SEEDS]
 
 
 def measured(method: Method, tasks: Sequence[Measured], budget: int) -> Row:
     """What comes of a method on some tasks."""
-    return summarized(
-        (task.task.pair.dataset, method.ask(task, seed, budget)) for task in tasks for seed in SWEEP_SEEDS
-    )
+    return summarized(asked(method, tasks, budget))
 
 
 def headline(budget: int, tasks: Sequence[Measured]) -> str:

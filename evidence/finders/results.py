@@ -33,15 +33,33 @@ ADVICE = {
 }
 
 
-def _advised(tasks: Sequence[Measured], reading: str, sweeps: int, width: float, budget: int) -> Row:
-    """What comes of three whole runs around a reading."""
+def _advised(
+    tasks: Sequence[Measured], reading: str, sweeps: int, width: float, budget: int
+) -> list[tuple[str, measure.Outcome]]:
+    """What comes of three whole runs around each reading."""
     candidate = candidates.Candidate(reading, sweeps, factor=1.0, runs=3, steps=budget, width=width)
     outcomes = []
     for task in tasks:
         came = candidates.results(candidate, task, candidates.readings(task, reading, sweeps))
         for regret, failed in came[BUDGETS.index(budget)].tolist():
             outcomes.append((task.task.pair.dataset, None if np.isnan(regret) else (regret, failed)))
-    return measure.summarized(outcomes)
+    return outcomes
+
+
+def _beside_the_default(tasks: Sequence[Measured], budget: int) -> dict[str, dict[str, list[float]]]:
+    """The median regret, and what nine in ten picks stay below, over those of the default on the same tasks."""
+    picks = {
+        method.name: measure.asked(method, tasks, budget)
+        for method in measure.METHODS
+        if method.name.startswith("ours") or method.name == "default rate"
+    } | {name: _advised(tasks, *spec, budget) for name, spec in ADVICE.items()}
+    default = measure.resampled(picks.pop("default rate"))
+    told = {}
+    for name, outcomes in picks.items():
+        numbers = zip(("median", "ninth"), measure.resampled(outcomes), default, strict=False)
+        ratios = {what: measure.with_interval(one / other) for what, one, other in numbers}
+        told[name] = {what: [round(value, 4) for value in ratio] for what, ratio in ratios.items()}
+    return told
 
 
 def _told(tasks: Sequence[Measured], budget: int) -> dict[str, Any]:
@@ -54,7 +72,7 @@ def _told(tasks: Sequence[Measured], budget: int) -> dict[str, Any]:
     if with_prodigy:
         row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
         methods[measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
-    advice = {name: _row(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
+    advice = {name: _row(measure.summarized(_advised(tasks, *spec, budget))) for name, spec in ADVICE.items()}
     return {"methods": methods, "advice": advice}
 
 
@@ -82,6 +100,7 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
         one's cost in steps, and its row (see `measure.Row`); "near": how often a reading is so near the best rate;
+        "beside the default": the regrets of ours and of the advice over that of the default rate, in pairs;
         "advice", the rows of three whole runs; "optimizers": both by budget and optimizer; "improved": for each
         limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
 
@@ -113,6 +132,7 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         "missing": missing,
         "methods": {budget: one["methods"] for budget, one in told.items()},
         "near": near,
+        "beside the default": {str(budget): _beside_the_default(tasks, budget) for budget in BUDGETS},
         "advice": {budget: one["advice"] for budget, one in told.items()},
         "optimizers": {
             str(budget): {kind: _told(some, budget) for kind, some in kinds.items() if some} for budget in BUDGETS

@@ -182,7 +182,7 @@ def check_rescaled_rates(answer: Any) -> None:
         return math.isclose(answer[name], rate, rel_tol=0.05)
 
     if all(near(name, rate) for name, rate in truth.items()):
-        why = "Steps of SGD and momentum grow with the gradients: a hundredth. Adam and Adadelta divide them away."
+        why = "SGD and momentum step in proportion: a hundredth. The two others divide them away (nearly)."
         return _verdict(True, why)
     if all(near(name, rate) for name, rate in before.items()):
         return _verdict(
@@ -505,7 +505,7 @@ def check_four_schedules(answer: Any) -> None:
         "A": "One curve bends down twice, at once. What happened to its rate there?",
     }
     truth = {name: schedule for name, (schedule, _) in _FOUR_SCHEDULES.items()}
-    _matches(answer, truth, hints, "Floors, bends and late starts tell schedules apart.")
+    _matches(answer, truth, hints, "Floors, bends and slopes tell schedules apart.")
 
 
 def check_schedule(answer: Any) -> None:
@@ -663,12 +663,8 @@ def check_changes(answer: Any) -> None:
         "A": "A: its row is that of before, moved to the right by a factor of three. 1 no longer breaks the run.",
         "B": "B: every rate that works is slower than it was, and the wall stands where it stood.",
     }
-    _matches(
-        answer,
-        truth,
-        hints,
-        "A factor in the loss moves both ends; the number of steps moves one, clipping the other.",
-    )
+    why = "A factor in the loss moves both ends; the number of steps moves one, clipping mostly the other."
+    _matches(answer, truth, hints, why)
 
 
 def check_accumulation(answer: Any) -> None:

@@ -254,16 +254,14 @@ def with_interval(number: np.ndarray) -> tuple[float, float, float]:
     return float(number[0]), float(low), float(high)
 
 
+def with_intervals(numbers: list[np.ndarray]) -> Row:
+    """The row of what `resampled` gave."""
+    return Row(*map(with_interval, numbers))
+
+
 def summarized(outcomes: Iterable[tuple[str, Outcome]]) -> Row:
-    """Medians, percentiles and shares with their intervals.
-
-    Args:
-        outcomes: Of each pick: the data set of its task, and what came of it.
-
-    Returns:
-        The row.
-    """
-    return Row(*map(with_interval, resampled(outcomes)))
+    """Medians, percentiles and shares with their intervals, of each pick's data set and what came of it."""
+    return with_intervals(resampled(outcomes))
 
 
 def asked(method: Method, tasks: Sequence[Measured], budget: int) -> list[tuple[str, Outcome]]:

@@ -16,10 +16,13 @@ from .tasks import OPTIMIZERS
 PATH = Path(__file__).with_name("results.json")
 
 
+def _rounded(number: tuple[float, float, float]) -> list[float]:
+    return [round(float(value), 4) for value in number]
+
+
 def _row(row: Row) -> dict[str, list[float]]:
     """Each number of a row with the ends of its interval."""
-    names = ("median", "ninth", "failed", "unanswered")
-    return {name: [round(float(value), 4) for value in getattr(row, name)] for name in names}
+    return {name: _rounded(getattr(row, name)) for name in ("median", "ninth", "failed", "unanswered")}
 
 
 # The advice: three whole runs, at a rate, so many times below and above it, and the one with the lowest validation
@@ -46,34 +49,42 @@ def _advised(
     return outcomes
 
 
-def _beside_the_default(tasks: Sequence[Measured], budget: int) -> dict[str, dict[str, list[float]]]:
+# The numbers of a row, as `measure.resampled` has them, by method.
+Numbers = dict[str, list[np.ndarray]]
+
+
+def _numbers(tasks: Sequence[Measured], budget: int) -> tuple[Numbers, Numbers]:
+    """Those of the methods, and of the advice."""
+    methods = {method.name: measure.resampled(measure.asked(method, tasks, budget)) for method in measure.METHODS}
+    advice = {name: measure.resampled(_advised(tasks, *spec, budget)) for name, spec in ADVICE.items()}
+    return methods, advice
+
+
+def _beside_the_default(methods: Numbers, advice: Numbers) -> dict[str, dict[str, list[float]]]:
     """The median regret, and what nine in ten picks stay below, over those of the default on the same tasks."""
-    picks = {
-        method.name: measure.asked(method, tasks, budget)
-        for method in measure.METHODS
-        if method.name.startswith("ours") or method.name == "default rate"
-    } | {name: _advised(tasks, *spec, budget) for name, spec in ADVICE.items()}
-    default = measure.resampled(picks.pop("default rate"))
-    told = {}
-    for name, outcomes in picks.items():
-        numbers = zip(("median", "ninth"), measure.resampled(outcomes), default, strict=False)
-        ratios = {what: measure.with_interval(one / other) for what, one, other in numbers}
-        told[name] = {what: [round(value, 4) for value in ratio] for what, ratio in ratios.items()}
-    return told
+    ours = {name: numbers for name, numbers in methods.items() if name.startswith("ours")}
+    default = methods["default rate"]
+    return {
+        name: {
+            what: _rounded(measure.with_interval(numbers[i] / default[i]))
+            for i, what in enumerate(("median", "ninth"))
+        }
+        for name, numbers in (ours | advice).items()
+    }
 
 
-def _told(tasks: Sequence[Measured], budget: int) -> dict[str, Any]:
+def _told(tasks: Sequence[Measured], budget: int, methods: Numbers, advice: Numbers) -> dict[str, Any]:
     """The rows of the methods, with each one's cost in steps, and of the advice."""
-    methods = {
-        method.name: {"cost": method.steps} | _row(measure.measured(method, tasks, budget))
+    rows = {
+        method.name: {"cost": method.steps} | _row(measure.with_intervals(methods[method.name]))
         for method in measure.METHODS
     }
     with_prodigy = [task for task in tasks if task.task.optimizer == "adamw" and task.prodigy]
     if with_prodigy:
         row = _row(measure.measured(measure.PRODIGY, with_prodigy, budget))
-        methods[measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
-    advice = {name: _row(measure.summarized(_advised(tasks, *spec, budget))) for name, spec in ADVICE.items()}
-    return {"methods": methods, "advice": advice}
+        rows[measure.PRODIGY.name] = {"cost": measure.PRODIGY.steps} | row
+    advised = {name: _row(measure.with_intervals(numbers)) for name, numbers in advice.items()}
+    return {"methods": rows, "advice": advised}
 
 
 NEAR = {"a factor of 3.2": 0.5, "a factor of 10": 1.0}  # in decades
@@ -88,7 +99,7 @@ def _near(tasks: Sequence[Measured], reading: str, sweeps: int, within: float, b
         for off in np.abs(np.log10(candidates.readings(task, reading, sweeps)) - best):
             outcomes.append((task.task.pair.dataset, None if np.isnan(off) else (0.0, float(off <= within))))
     # A share with its interval: what `Row` calls failed is here what is near.
-    return [round(float(value), 4) for value in measure.summarized(outcomes).failed]
+    return _rounded(measure.summarized(outcomes).failed)
 
 
 def computed(folder: Path = RUNS) -> dict[str, Any]:
@@ -108,7 +119,8 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         ValueError: Where nothing is recorded completely.
     """
     tasks = measure.load(folder)
-    told = {str(budget): _told(tasks, budget) for budget in BUDGETS}
+    numbers = {budget: _numbers(tasks, budget) for budget in BUDGETS}
+    told = {str(budget): _told(tasks, budget, *numbers[budget]) for budget in BUDGETS}
     kinds = {kind: [task for task in tasks if task.task.optimizer == kind] for kind in OPTIMIZERS}
     near = {
         str(budget): {
@@ -132,10 +144,13 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
         "missing": missing,
         "methods": {budget: one["methods"] for budget, one in told.items()},
         "near": near,
-        "beside the default": {str(budget): _beside_the_default(tasks, budget) for budget in BUDGETS},
+        "beside the default": {str(budget): _beside_the_default(*numbers[budget]) for budget in BUDGETS},
         "advice": {budget: one["advice"] for budget, one in told.items()},
         "optimizers": {
-            str(budget): {kind: _told(some, budget) for kind, some in kinds.items() if some} for budget in BUDGETS
+            str(budget): {
+                kind: _told(some, budget, *_numbers(some, budget)) for kind, some in kinds.items() if some
+            }
+            for budget in BUDGETS
         },
         "improved": improved,
     }

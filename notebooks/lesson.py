@@ -203,25 +203,33 @@ class Verdict:
         return quote, self.statement["question"], judged + " (result seen beforehand)" * bool(seen)
 
     def _line(self) -> tuple[str, str, str, str]:
-        """What stands after the quotation: before the verdict, the verdict, after it, and before the link."""
-        _, question, judged = self._parts()
-        if self.said is None or not self.judged.get("comparisons"):
-            return f"{question} ", judged, f": {self.measured}", ""
-        verdict, _, known = judged.partition(" (")
-        seeds = f"{self.judged['comparisons'][0]['seeds']} seeds"  # of pairs each seed has two runs
-        small = f"counts as true if {self.judged['true if']}; {seeds}"
-        return f"{question} ", verdict, f": {self.said}", small + (", " + known.rstrip(")") if known else "")
+        """The verdict, what was measured, the rule where runs decide, and whether the result had been seen."""
+        verdict, _, seen = self._parts()[2].partition(" (")
+        comparisons = self.judged.get("comparisons")
+        if not comparisons:
+            return verdict, self.measured, "", seen.rstrip(")")
+        seeds = comparisons[0]["seeds"]  # of pairs each seed has two runs
+        rule = f"counts as true if {self.judged['true if']}; {seeds} seeds"
+        return verdict, self.said or self.measured, rule, seen.rstrip(")")
 
     def __repr__(self) -> str:
-        before, judged, after, small = self._line()
-        quote = self._parts()[0]
-        return (f"“{quote}” " if quote else "") + before + judged + after + (f" ({small})" if small else "")
+        quote, question, _ = self._parts()
+        verdict, measured, *small = self._line()
+        said = f"“{quote}” " if quote else ""
+        how = ", ".join(filter(None, small))
+        return f"{said}{question} {verdict}: {measured}" + (f" ({how})" if how else "")
 
     def _repr_html_(self) -> str:
-        quote, before, judged, after, small = map(html.escape, (self._parts()[0], *self._line()))
+        quote, question, _ = map(html.escape, self._parts())
+        verdict, measured, rule, seen = map(html.escape, self._line())
         said = f"<q>{quote}</q> " if quote else ""
-        link = f'{small}{"; " if small else ""}<a href="{STATEMENTS}">how it was judged</a>'
-        return f"<p>{said}{before}<strong>{judged}</strong>{after} ({link}).</p>"
+        summary = ", ".join(filter(None, ("how it was judged", seen)))
+        how = "; ".join(filter(None, (rule, f'<a href="{STATEMENTS}">all statements</a>')))
+        return (
+            '<div style="border-left: 4px solid #999; padding-left: 0.8em; max-width: 45em">'
+            f"{said}{question} <strong>{verdict}</strong>: {measured}"
+            f"<details><summary><small>{summary}</small></summary><small>{how}</small></details></div>"
+        )
 
 
 def verdict(name: str, said: str | None = None) -> Verdict:

@@ -14,10 +14,10 @@ def test_a_verdict_line_is_that_of_the_evidence():
     line = lesson.verdict("adam-default")
     assert repr(line) == (
         "“its default learning rate of 0.001” Is 0.001 the default rate of Keras's Adam? "
-        "holds (result seen beforehand): Adam's default is 0.001"
+        "holds: Adam's default is 0.001 (result seen beforehand)"
     )
     html = line._repr_html_()
-    assert "<strong>holds (result seen beforehand)</strong>" in html and "Keras&#x27;s Adam" in html
+    assert "<strong>holds</strong>" in html and "Keras&#x27;s Adam" in html
     assert (Path(lesson.__file__).parent / lesson.STATEMENTS).exists()
 
 
@@ -31,9 +31,10 @@ def test_a_statement_that_is_not_registered_is_named():
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
     line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
     said = "of the seeds? holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
-    small = "(counts as true if above 25 % of them; 3 seeds, result seen beforehand"
-    assert repr(line).endswith(f"{said} {small})")
-    assert f"{small}; <a href" in line._repr_html_()
+    rule = "counts as true if above 25 % of them; 3 seeds"
+    assert repr(line).endswith(f"{said} ({rule}, result seen beforehand)")
+    seen, folded = line._repr_html_().split("</summary>")
+    assert "how it was judged, result seen beforehand" in seen and f"{rule}; <a href" in folded
     with pytest.raises(ValueError, match="for each of 1 intervals"):
         lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 

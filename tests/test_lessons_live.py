@@ -66,7 +66,6 @@ CLAIMS = {
         "any('positions' in weight.path for weight in transformer().trainable_weights)",
         "curves[0.1][0][-1] > 1.5 * curves[0.1][1][-1]",
         "0.6 < curves[0.003][0][-1] / curves[0.003][1][-1] < 1.6",
-        "curves[0.1][1][-1] > 0.9 * min(run[-1] for run in curves[0.003])",
     ],
     "07": [
         "ends[LARGE][0] > 3 * ends[SMALL][0] and min(ends[LARGE]) > ends[SMALL][0]",

@@ -371,7 +371,7 @@ def check_four_sweeps(answer: Any) -> None:
         "A": "One curve has no flat part: it falls from its first step. What would a smaller min_lr have shown?",
         "C": "Two curves have the same range. One of them remembers all that came before: whose loss is that?",
     }
-    why = "A curve that can be read has all three parts, flat, falling and breaking, and true losses."
+    why = "The one to trust has all three parts, flat, falling and breaking, and true losses."
     _matches(answer, truth, hints, why)
 
 

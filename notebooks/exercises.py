@@ -473,16 +473,16 @@ def check_drop_time(answer: Any) -> None:
         return _verdict(False, why + " A lower rate would make the rest of the way slow.")
     if answer <= _SETTLED:
         return _verdict(False, "Nearly: one bad epoch is no plateau. Wait for a few that are no better.")
-    if answer > _SETTLED + 8:
+    if answer > _SETTLED + 11:
         return _verdict(False, f"Safe, but late: {answer - _SETTLED} epochs brought nothing, and were wasted.")
-    _verdict(True, "The mean of the last few epochs no longer falls. Anything from 14 to 21 would do.")
+    _verdict(True, "The mean of the last few epochs no longer falls. Anything from 14 to 24 would do.")
 
 
 _FOUR_SCHEDULES: dict[str, tuple[str, Callable[[int], float]]] = {
     "A": ("step", lambda step: 0.2 * 0.2 ** (step // 100)),
-    "B": ("fixed, small", lambda step: 0.01),
+    "B": ("the small rate", lambda step: 0.01),
     "C": ("linear to 0", lambda step: 0.2 * (1 - step / 300)),
-    "D": ("fixed, large", lambda step: 0.2),
+    "D": ("the large rate", lambda step: 0.2),
 }
 
 

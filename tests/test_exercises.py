@@ -104,11 +104,11 @@ CASES = {
     ),
     "four_schedules": (
         {},
-        (letters("step", "fixed, small", "linear to 0", "fixed, large"), "Right"),
-        (letters("step", "fixed, small", "fixed, large", "linear to 0"), "Whose floor"),
-        (letters("fixed, small", "step", "linear to 0", "fixed, large"), "late"),
-        (letters("linear to 0", "fixed, small", "step", "fixed, large"), "bends down"),
-        (letters("step", "step", "linear to 0", "fixed, large"), "Use each of"),
+        (letters("step", "the small rate", "linear to 0", "the large rate"), "Right"),
+        (letters("step", "the small rate", "the large rate", "linear to 0"), "Whose floor"),
+        (letters("the small rate", "step", "linear to 0", "the large rate"), "late"),
+        (letters("linear to 0", "the small rate", "step", "the large rate"), "bends down"),
+        (letters("step", "step", "linear to 0", "the large rate"), "Use each of"),
     ),
     "rescaled_rates": (
         {},

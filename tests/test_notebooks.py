@@ -6,6 +6,7 @@ business. The second half breaks a tiny sound notebook in every forbidden way: e
 
 import ast
 import copy
+import itertools
 import re
 import warnings
 from pathlib import Path
@@ -129,6 +130,14 @@ def ran_without_errors(nb, path):
             yield f"error output: {output.ename}: {output.evalue}"
         elif output.output_type == "stream" and output.name == "stderr":
             yield f"stderr: {output.text[:80]!r}"
+
+
+def prints_one_piece(nb, path):
+    """A progress bar that was stored update by update is a screen of noise."""
+    for cell in code_cells(nb):
+        kinds = [output.get("name", output.output_type) for output in cell.outputs]
+        if any(kind == later == "stdout" for kind, later in itertools.pairwise(kinds)):
+            yield f"{kinds.count('stdout')} pieces of print: execute with coalesce_streams"
 
 
 def folded(cell):
@@ -354,6 +363,7 @@ RULES = [
     names_no_machine_path,
     ran_in_order,
     ran_without_errors,
+    prints_one_piece,
     has_short_code_cells,
     fits_the_screen,
     is_folded_for_both,
@@ -524,6 +534,7 @@ BREAKS = [
     (ran_in_order, lambda nb: nb.cells[PLOT].update(execution_count=None)),
     (ran_without_errors, append(PLOT, new_output("error", ename="E", evalue="v", traceback=[]))),
     (ran_without_errors, append(PLOT, new_output("stream", name="stderr", text="oops"))),
+    (prints_one_piece, append(PRINT, new_output("stream", text="4\n"))),
     (has_short_code_cells, edit(PLOT, "plot()", "")),
     (has_short_code_cells, edit(PLOT, "plot()", "\n" * 3)),
     (has_short_code_cells, edit(PRINT, "print(3)", "x\n" * 31)),

@@ -27,6 +27,7 @@ CLAIMS = {
     ],
     "02": [
         "sum(live['drops to 0.01']['loss'][DROP:]) < 0.75 * sum(live['stays at 0.1']['loss'][DROP:])",
+        "live['drops to 0.01']['loss'][-1] > 0.25 * live['stays at 0.1']['loss'][-1]",
         "live['0.01 from the start']['loss'][-1] > 2 * live['stays at 0.1']['loss'][-1]",
         "watched[2]['learning_rate'][-1] < RATE / 2 < watched[2]['learning_rate'][3]",  # it waits for a while
         "sum(watched[2]['learning_rate']) < sum(watched[5]['learning_rate'])",  # with 5 it cuts later
@@ -56,8 +57,8 @@ CLAIMS = {
         "abs(planned[0] - momentum_run(0.9)[0]) < 1e-3 < 1e-2 < abs(planned[1] - momentum_run(0.9)[1])",
     ],
     "06": [
-        "tuned['all, 0.001'][-1] < tuned['head alone, 0.01'][-1] < 1.2",
-        "tuned['head, then all'][-1] < 1.5 * tuned['all, 0.001'][-1]",
+        "max(tuned['all, 0.001'][-1], tuned['head, then all'][-1]) < min("
+        "tuned[name][-1] for name in ('head alone, 0.01', 'all, 0.01', 'untrained, 0.001'))",
         "min(tuned['all, 0.01']) < 0.9 * tuned['all, 0.01'][-1]",  # it turns round
         "tuned['all, 0.01'][-1] > 0.9 * tuned['untrained, 0.001'][-1]",
         "knows['all, 0.01'] < 0.5 < knows['all, 0.001']",

@@ -300,6 +300,12 @@ METRICS: dict[str, Metric] = {
     "width_own": Metric(
         lambda runs: _own(_losses(runs)), "number", "decades of rates within twice the own best loss", of="grid"
     ),
+    "width_own_10": Metric(
+        lambda runs: _own(_losses(runs, 10)),
+        "number",
+        "decades of rates within twice the own best loss after epoch 10",
+        of="grid",
+    ),
     "lowest": Metric(lambda runs: min(_losses(runs).values()), "loss", "lowest loss of the grid", of="grid"),
     "wall_over_critical": Metric(wall, "log", "largest rate that survives, over 2/λ at the start", of="grid"),
     # Of a sweep, or of two

@@ -292,7 +292,7 @@ class Statements:
         self.section, self.verdicts = section, [Verdict(name) for name in _of(section)]
 
     def _entries(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """Verdict, words, question, result and small print of each."""
+        """Verdict and id, words, question, result and small print of each."""
         for line in self.verdicts:
             quote, question, judged = line._parts()
             statement, found = line.statement, line.judged
@@ -305,11 +305,11 @@ class Statements:
             small = how or f"counts as true if {border}; runs: {runs}"
             mark = _MARKS[found["verdict"]]
             yield (
-                f"{mark} {judged}",
+                f"{mark} {judged} · {statement['id']}",
                 quote,
                 question,
                 line.measured,
-                f"{small}; lesson {statement['lesson']}; {statement['id']}",
+                f"{small}; lesson {statement['lesson']}",
             )
 
     def __repr__(self) -> str:
@@ -335,7 +335,8 @@ def _margin(statement: Mapping[str, Any], value: float) -> float:
 
 def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
-    arm = comparison["arms"][0].rpartition(", ")[2]  # of "SGD, batches of 32" what is its own
+    which = 0 if len({arms[0] for arms in statement["arms"]}) > 1 else -1  # that in which its comparisons differ
+    arm = comparison["arms"][which]
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
     inside = ", inside" if statement["direction"] == "within" else ""
     failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""

@@ -1,5 +1,6 @@
 """Verdict lines and figures."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,15 +53,15 @@ def test_several_comparisons_are_told_with_their_verdicts():
 
 def test_an_entry_says_when_a_statement_counts_as_true():
     entries = [entry for section in lesson.sections() for entry in lesson.Statements(section)._entries()]
-    by_id = {entry[-1].rpartition("; ")[2]: entry for entry in entries}
+    by_id = {entry[0].rpartition(" · ")[2]: entry for entry in entries}
     assert set(by_id) == set(lesson._judged())
     judged, quote, question, _, small = by_id["high-start-converges"]
-    assert judged == "✗ does not hold (result seen beforehand)"
+    assert judged == "✗ does not hold (result seen beforehand) · high-start-converges"
     assert quote == "ensure that your model still converges" and question.startswith("From 1")
     border = "above 90 % of them; 3 runs can refute this, and cannot confirm it"
-    assert small == f"counts as true if {border}; runs: 3; lesson 02; high-start-converges"
+    assert small == f"counts as true if {border}; runs: 3; lesson 02"
     assert by_id["baseline-training-loss"][-1].startswith("counts as true if between 0 and 0.02; runs: ")
-    assert by_id["adam-default"][-1] == "computed; lesson 01; adam-default"
+    assert by_id["adam-default"][-1] == "computed; lesson 01"
     assert "on Fashion-MNIST: " in by_id["adadelta-needs-no-rate"][0]
     assert all(entry[3] for entry in entries)
 
@@ -79,6 +80,25 @@ def test_a_forest_has_a_row_for_each_comparison():
     assert labels[0] == "high-start-converges, linear 1 (3; 3 failed)"
     assert len(labels) == 12
     plt.close(figure)
+
+
+def test_rows_of_one_statement_have_different_names():
+    figure = lesson.forest("Ours")
+    labels = [label.get_text() for label in figure.axes[0].texts]
+    assert len(set(labels)) == len(labels)
+    plt.close(figure)
+
+
+def test_what_08_says_in_short_has_those_verdicts():
+    notebook = nbformat.read(Path(lesson.__file__).parent / lesson.STATEMENTS, as_version=4)
+    (short,) = (cell.source for cell in notebook.cells if cell.source.startswith("## In short"))
+    verdicts = {"Borne out": "holds", "Not borne out": "does not hold", "Open": "undecided"}
+    found = re.findall(r"^- \*\*(.+?)\*\*(.*)$", short, re.MULTILINE)
+    assert [name for name, _ in found] == list(verdicts)
+    for name, text in found:
+        ids = re.findall(r"`([a-z-]+)`", text)
+        assert len(ids) >= 4
+        assert {lesson._judged()[one][1]["verdict"] for one in ids} == {verdicts[name]}, name
 
 
 def test_08_shows_every_section_and_its_figure():

@@ -336,7 +336,7 @@ def _margin(statement: Mapping[str, Any], value: float) -> float:
 def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
     which = 0 if len({arms[0] for arms in statement["arms"]}) > 1 else -1  # that in which its comparisons differ
-    arm = comparison["arms"][which]
+    arm = comparison["arms"][which].removeprefix("SGD, ")  # those that are long
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
     inside = ", inside" if statement["direction"] == "within" else ""
     failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""

@@ -313,7 +313,7 @@ class Statements:
             )
 
     def __repr__(self) -> str:
-        return "\n".join(" | ".join(filter(None, entry)) for entry in self._entries())
+        return "\n".join(entry[0] for entry in self._entries())
 
     def _repr_html_(self) -> str:
         items = ""

@@ -28,6 +28,7 @@ CLAIMS = {
     "02": [
         "sum(live['drops to 0.01']['loss'][DROP:]) < 0.75 * sum(live['stays at 0.1']['loss'][DROP:])",
         "live['drops to 0.01']['loss'][-1] > 0.25 * live['stays at 0.1']['loss'][-1]",
+        "live['drops to 0.01']['val_loss'][-1] > 0.75 * live['stays at 0.1']['val_loss'][-1]",
         "live['0.01 from the start']['loss'][-1] > 2 * live['stays at 0.1']['loss'][-1]",
         "watched[2]['learning_rate'][-1] < RATE / 2 < watched[2]['learning_rate'][3]",  # it waits for a while
         "sum(watched[2]['learning_rate']) < sum(watched[5]['learning_rate'])",  # with 5 it cuts later

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import itertools
 import json
 import math
 import re
@@ -701,13 +702,22 @@ def test_notebook_04_says_in_words_what_the_results_say():
     for what in ("median", "ninth"):
         assert all(beside[name][what][2] < 1 for name in whole)
         assert all(beside[rule][what][2] > 1 for rule in rules)  # not clearly better
+    worse = [rule for rule in rules if beside[rule]["median"][1] > 1]
+    assert worse == ["ours, minimum"]
+    medians = [
+        [found["advice"]["1500"][name]["median"][0] for name in whole],
+        [methods["default rate"]["median"][0]],
+    ]
+    medians += [[methods[rule]["median"][0] for rule in rules]]
+    assert all(max(one) < min(later) for one, later in itertools.pairwise(medians))
     for rival in ("fastai valley", "keras_lr_finder"):
         assert methods[rival]["median"][1] < methods["ours, minimum"]["median"][2]
     assert methods["Lightning"]["median"][1] > max(methods[rule]["median"][2] for rule in rules)
     failing = {
         kind: told["methods"]["default rate"]["failed"][0] for kind, told in found["optimizers"]["1500"].items()
     }
-    assert failing["sgd"] > 0.1 and failing["momentum"] == failing["adamw"] == 0
+    assert failing["sgd"] == pytest.approx(2 / 14, abs=1e-3) and failing["momentum"] == failing["adamw"] == 0
+    assert found["optimizers"]["1500"]["sgd"]["methods"]["ours, valley"]["failed"][0] < 0.01
 
 
 def test_two_methods_are_divided_on_the_same_data_sets():

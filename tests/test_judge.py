@@ -352,7 +352,24 @@ def test_notebook_02_says_in_words_what_came_out():
     )
     assert sorted(wider) == ["does not hold", *["undecided"] * 3]
     assert sorted(better) == ["holds", *["undecided"] * 3]
-    assert all(one["value"] < 0 for one in judged["decay-is-better-adam"]["comparisons"])
+    adam, sgd = (judged[f"decay-is-better-{name}"]["comparisons"] for name in ("adam", "sgd"))
+    assert all(one["value"] < 0 for one in adam) and sum(one["high"] < 0 for one in adam) == 3
+    assert sum(one["low"] > 0 for one in sgd) == 3
+
+
+def test_notebook_06_says_in_words_how_the_plans_ended():
+    runs = [run for run in lr_study.load_runs(store.path_of("strategies")) if run.experiment.seed >= 5]
+    ends = {}
+    for run in runs:
+        broke = run.status != "finished" or run.test_loss > 1
+        ends.setdefault(run.label, []).append(np.inf if broke else run.test_loss)
+    lost = {label: losses.count(np.inf) for label, losses in ends.items()}
+    order = sorted(ends, key=lambda label: np.median(ends[label]))
+    assert order[:2] == ["1cycle 0.3", "AdamW, warm-up + cosine 0.01"] and not lost[order[0]] + lost[order[1]]
+    assert [lost[label] for label in order[2:4]] == [4, 3] and sum(lost.values()) == 7  # plain SGD at 1
+    alive = [loss for label in order[2:4] for loss in ends[label] if loss < 1]
+    assert max(alive) < min(np.median(ends[label]) for label in order[4:])  # as low, where it lives
+    assert np.median(ends["SGD, linear decay 0.3"]) > np.median(ends["SGD, fixed 0.3"])
 
 
 def test_at_most_twenty_statements_are_confirmed(register):

@@ -137,7 +137,7 @@ def prints_one_piece(nb, path):
     for cell in code_cells(nb):
         kinds = [output.get("name", output.output_type) for output in cell.outputs]
         if any(kind == later == "stdout" for kind, later in itertools.pairwise(kinds)):
-            yield f"{kinds.count('stdout')} pieces of print: execute with coalesce_streams"
+            yield f"{kinds.count('stdout')} pieces of print: see CONTRIBUTING.md on how to put them together"
 
 
 def folded(cell):

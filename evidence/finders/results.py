@@ -61,7 +61,7 @@ def _numbers(tasks: Sequence[Measured], budget: int) -> tuple[Numbers, Numbers]:
 
 
 def _beside_the_default(methods: Numbers, advice: Numbers) -> dict[str, dict[str, list[float]]]:
-    """The median regret, and what nine in ten picks stay below, over those of the default on the same tasks."""
+    """The two numbers of a row, the median and what nine in ten stay below, over those of the default."""
     ours = {name: numbers for name, numbers in methods.items() if name.startswith("ours")}
     default = methods["default rate"]
     return {
@@ -111,7 +111,7 @@ def computed(folder: Path = RUNS) -> dict[str, Any]:
     Returns:
         "tasks", their names, and "missing", what is not recorded completely; "methods" by budget and name: each
         one's cost in steps, and its row (see `measure.Row`); "near": how often a reading is so near the best rate;
-        "beside the default": the regrets of ours and of the advice over that of the default rate, in pairs;
+        "beside the default": the numbers of ours and of the advice over those of the default, resampled alike;
         "advice", the rows of three whole runs; "optimizers": both by budget and optimizer; "improved": for each
         limit of cost what was chosen on all data, and its rows by budget, judged on data sets left out.
 

@@ -126,6 +126,26 @@ def adam_step_is_half_the_gradient() -> Computed:
     return Computed(half, f"at a rate of 0.5 the length of Adam's first step is {text}; of SGD it would be half")
 
 
+def adam_steps_are_alike() -> Computed:
+    """Adam's first step for small and large gradients: is it the same?"""
+    gradients = (0.01, 1.0, 100.0)
+    steps = [-_step(keras.optimizers.Adam(INITIAL), gradient) for gradient in gradients]
+    text = ", ".join(
+        f"{step:.6f} for a gradient of {gradient:g}" for step, gradient in zip(steps, gradients, strict=True)
+    )
+    return Computed(bool(np.allclose(steps, steps[0], rtol=0.01)), f"at a rate of {INITIAL:g} it is {text}")
+
+
+def steps_follow_the_rate() -> Computed:
+    """The first step for a gradient of 1 at the baseline's rate, over that at a hundredth of it: is it 100?"""
+    kinds = (keras.optimizers.SGD, keras.optimizers.Adam)
+    ratios = [_step(kind(INITIAL), 1.0) / _step(kind(INITIAL / 100), 1.0) for kind in kinds]
+    text = " and ".join(
+        f"{ratio:.0f} times as long with {kind.__name__}" for ratio, kind in zip(ratios, kinds, strict=True)
+    )
+    return Computed(bool(np.allclose(ratios, 100, rtol=0.01)), f"at 0.001 the first step is {text}")
+
+
 def images_are_black_or_white() -> Computed:
     """The values that a pixel of a byte can have after the division by 255: are they two?"""
     values = np.unique(np.arange(256, dtype="float32") / 255)
@@ -138,24 +158,6 @@ def images_are_black_or_white() -> Computed:
 def _descend(curvature: float, rate: float, steps: int) -> float:
     """Gradient descent on curvature/2·x² from 1: the distance that is left."""
     return abs((1 - rate * curvature) ** steps)
-
-
-def small_rates_take_for_ever() -> Computed:
-    """Gradient descent on x²/2 from 1: is there a rate at which a thousandth of the distance is never reached?
-
-    It is left after ln 1000 / −ln(1 − rate) steps, about 6.9 / rate.
-    """
-    rates = (0.1, 0.001, 1e-7)
-    steps = [math.ceil(math.log(1000) / -math.log1p(-rate)) for rate in rates]
-    arrived = [_descend(1, rate, count) <= 0.001 for rate, count in zip(rates, steps, strict=True)]
-    text = ", ".join(
-        f"{count:,} steps at {rate:.7f}".rstrip("0") for rate, count in zip(rates, steps, strict=True)
-    )
-    return Computed(
-        not all(arrived),
-        f"on a parabola it takes {text} until a thousandth is left: in proportion to 1 / rate, so beyond every "
-        "bound as rates shrink, and finite for each",
-    )
 
 
 def tiny_rates_stand_still() -> Computed:
@@ -533,8 +535,9 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         baseline_is_sgd_default,
         adam_default,
         adam_step_is_half_the_gradient,
+        adam_steps_are_alike,
+        steps_follow_the_rate,
         images_are_black_or_white,
-        small_rates_take_for_ever,
         tiny_rates_stand_still,
         critical_rate_of_a_parabola,
         adam_travel_is_bounded,

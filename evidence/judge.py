@@ -145,10 +145,6 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
     """
     metric, study = METRICS[statement.metric], library[name]
     scale, seeds = metric.scale, seeds_of(statement, comparison, name, library)
-    if metric.of == "grids":  # one yes or no of two arms
-        first, second = (grids_of(study, arm) for arm in comparison)
-        outcomes = [metric.compute(first[seed], second[seed]) for seed in seeds]
-        return _counted(rules.share(outcomes, statement.reference), statement, comparison, study, seeds)
     arms = [numbers(statement, arm, name, library, seeds) for arm in comparison]
     columns = [[arm[seed] for seed in arm] for arm in arms]
     if scale == "yes":
@@ -292,7 +288,7 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
     )
     if verdict == rules.UNDECIDED:
         more = rules.seeds_to_decide(made, *claim)
-        words += f", about {more} seeds would decide" if more else f", not even {rules.MOST_SEEDS} seeds would"
+        words += f", about {more} seeds would decide" if more else f", too close for {rules.MOST_SEEDS} seeds"
         entry["seeds_to_decide"] = more
     entry |= {"verdict": verdict, "measured": words}
     entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}
@@ -386,6 +382,7 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
             entry |= {"verdict": NOT_CHECKABLE, "measured": statement.reason}
         else:
             entry |= {"true if": border(statement), "limits": limits(statement)}
+            entry["scale"] = METRICS[statement.metric].scale
             entry |= measured(statement, statement.study, library)
             if statement.confirm:
                 family[statement.id] = measured(statement, f"fashion/{statement.study}", library)
@@ -420,6 +417,7 @@ def summary(
         **{whose: count(verdicts[one.id] for one in register if one.whose == whose) for whose in statements.WHOSE},
         "decided by runs": len(by_runs),
         "of these seen before": sum(one.seen for one in by_runs),
+        "changed": sum(bool(one.changed) for one in register),
         "comparisons": comparisons,
         "wrong by chance at most": _short(comparisons * (1 - rules.CONFIDENCE) / 2, 2),
         "confirmation": count(family.values()),

@@ -1,8 +1,8 @@
 """What is measured on a run, and on the runs of one seed at several rates.
 
-A metric of a run takes the run; a metric of a grid takes a mapping from rates to the runs of one seed, one of two
-grids two of them; a metric of a sweep takes the rate that a rule of the range test suggests, and the losses of one
-seed's grid. Epochs are counted from 1.
+A metric of a run takes the run; one of a grid takes a mapping from rates to the runs of one seed; one of
+a sweep takes the rate that a rule of the range test suggests, and the losses of one seed's grid. Epochs count
+from 1.
 What a run has measured besides its history is in `measured`, lists as the probes in probes.py describe them.
 """
 
@@ -25,8 +25,8 @@ class Metric:
     """A number, or a yes or no, of one run or of one seed's grid.
 
     `scale` is "loss" (capped at equal guesses, compared by its logarithm), "log" (compared by its logarithm),
-    "number" or "yes". `of` is what `compute` takes: "run", "grid", "grids" (two), "sweep" or "pair". `words` are
-    for the reader.
+    "number" or "yes". `of` is what `compute` takes: "run", "grid", "sweep" or "pair". `words` are for the
+    reader.
     """
 
     compute: Callable[..., float]
@@ -43,6 +43,11 @@ def oscillation(values: Sequence[float]) -> float:
 def fallen_by(values: Sequence[float], epoch: int, start: float = math.log(10)) -> float:
     """Share of the whole fall, from equal guesses to the last epoch, that is done after so many epochs."""
     return (start - values[epoch - 1]) / (start - values[-1])
+
+
+def epochs_to(values: Sequence[float], limit: float) -> int:
+    """The first epoch whose value is at or below a limit; where none is, one more than there are."""
+    return next((epoch for epoch, value in enumerate(values, start=1) if value <= limit), len(values) + 1)
 
 
 def failed(run: Any) -> bool:
@@ -70,18 +75,18 @@ def turning(steps: np.ndarray) -> float:
 
 
 def best_rate(losses: Mapping[float, float]) -> float:
-    """log₁₀ of the best rate: the lowest point of a parabola through the best rate and its two neighbours.
+    """The best rate: the lowest point of a parabola through the best rate of a grid and its two neighbours.
 
     In the logarithms of rate and loss; where the best rate has no neighbour on a side, that rate itself.
     """
     rates = sorted(losses)
-    x = np.log10(rates)
+    x = np.log(rates)
     y = np.log([rules.capped([losses[rate]])[0][0] for rate in rates])
     i = int(np.argmin(y))
     if not 0 < i < len(rates) - 1:
-        return float(x[i])
+        return float(rates[i])
     a, b, _ = np.polyfit(x[i - 1 : i + 2] - x[i], y[i - 1 : i + 2], 2)
-    return float(x[i] - b / (2 * a)) if a > 0 else float(x[i])
+    return float(rates[i] * np.exp(-b / (2 * a))) if a > 0 else float(rates[i])
 
 
 def width(losses: Mapping[float, float], limit: float) -> float:
@@ -172,8 +177,8 @@ METRICS: dict[str, Metric] = {
     "test_loss": Metric(lambda run: run.test_loss, "loss", "test loss"),
     "test_accuracy": Metric(lambda run: run.test_accuracy, "number", "test accuracy"),
     "test_loss_plain": Metric(lambda run: run.test_loss, "number", "test loss"),
-    "train_loss_plain": Metric(lambda run: run.history["loss"][-1], "number", "training loss of the last epoch"),
-    "val_loss_plain": Metric(_val, "number", "validation loss of the last epoch"),
+    "train_loss": Metric(lambda run: run.history["loss"][-1], "loss", "training loss of the last epoch"),
+    "val_loss": Metric(_val, "loss", "validation loss of the last epoch"),
     "train_loss_first": Metric(lambda run: run.history["loss"][0], "log", "training loss of the first epoch"),
     "train_range_later": Metric(
         lambda run: float(np.ptp(run.history["loss"][1:])), "number", "range of the training loss from epoch 2 on"
@@ -184,18 +189,21 @@ METRICS: dict[str, Metric] = {
         "share of the fall of the training loss in 5 epochs",
     ),
     "val_loss_1": Metric(lambda run: _val(run, 1), "loss", "validation loss after the first epoch"),
+    "epochs_to_quarter": Metric(
+        lambda run: epochs_to(run.history["val_loss"], 0.25), "log", "epochs until the validation loss is at 0.25"
+    ),
     "still_falling": Metric(
         lambda run: _val(run) / _val(run, 20), "log", "last validation loss over that after epoch 20"
     ),
     "oscillation": Metric(
         lambda run: oscillation(run.history["val_loss"]),
         "log",
-        "bends of the validation loss from epoch to epoch",
+        "zigzag of the validation loss from epoch to epoch",
     ),
     "oscillation_of_log": Metric(
         lambda run: oscillation(np.log(run.history["val_loss"])),
         "log",
-        "bends of the log of the validation loss from epoch to epoch",
+        "zigzag of the log of the validation loss",
     ),
     "failed": Metric(failed, "yes", "runs that learned nothing"),
     "survived": Metric(lambda run: not failed(run), "yes", "runs that learned something"),
@@ -204,11 +212,6 @@ METRICS: dict[str, Metric] = {
         lambda run: max(run.history["val_loss"][4:6]) > 1.1 * run.history["val_loss"][3],
         "yes",
         "runs whose validation loss rises by over 10 % on the way back to the peak",
-    ),
-    "return": Metric(
-        lambda run: run.history["val_loss"][7] / run.history["val_loss"][3],
-        "log",
-        "validation loss at the second trough over that at the first",
     ),
     "checkpoint": Metric(
         lambda run: min(run.history["val_loss"]) / run.history["val_loss"][7],
@@ -260,7 +263,7 @@ METRICS: dict[str, Metric] = {
         "lowest λ over the first",
     ),
     # Of a grid: one seed's runs by rate
-    "best_rate": Metric(lambda runs: best_rate(_losses(runs)), "number", "log₁₀ of the best rate", of="grid"),
+    "best_rate": Metric(lambda runs: best_rate(_losses(runs)), "log", "best rate", of="grid"),
     "worst_twice": Metric(
         lambda runs: _ratio(runs) > 2,
         "yes",
@@ -272,12 +275,6 @@ METRICS: dict[str, Metric] = {
         "number",
         "share of the grid's rates that end over 10 % above its best",
         of="grid",
-    ),
-    "less_impact": Metric(
-        lambda one, other: _ratio(one) < _ratio(other) / 1.1,
-        "yes",
-        "seeds where the worst loss over the best is at least 10 % smaller",
-        of="grids",
     ),
     "width_1": Metric(
         lambda runs: width(_losses(runs, 1), 0.5),
@@ -317,9 +314,9 @@ METRICS: dict[str, Metric] = {
         of="sweep",
     ),
     "off": Metric(
-        lambda rate, losses: math.nan if rate is None else math.log10(rate) - best_rate(losses),
-        "number",
-        "decades above the best rate",
+        lambda rate, losses: math.nan if rate is None else rate / best_rate(losses),
+        "log",
+        "suggested rate over the best one",
         of="sweep",
     ),
     "agrees": Metric(

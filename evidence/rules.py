@@ -21,7 +21,7 @@ from scipy import optimize, stats
 
 CONFIDENCE = 0.95
 POWER = 0.8  # with which `seeds_to_decide` wants the verdict to come
-MOST_SEEDS = 1000  # beyond which it says None
+MOST_SEEDS = 100  # beyond which it says None
 # A run whose loss ends within 1 % of that of equal guesses has learned nothing. The recorded collapses end at
 # 2.3010, a little below ln 10 = 2.3026, because the ten digits are not equally frequent.
 FAILED = 0.99
@@ -484,7 +484,7 @@ def seeds_to_decide(effect: Effect, direction: str, smallest: float) -> int | No
         smallest: As for `decided`.
 
     Returns:
-        The smallest such number, at least that of the effect; None where it is above 1,000.
+        The smallest such number, at least that of the effect; None where it is above MOST_SEEDS.
 
     Raises:
         ValueError: As for `decided`.

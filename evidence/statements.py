@@ -10,7 +10,8 @@ from . import rules
 from .metrics import METRICS
 
 PATH = Path(__file__).with_name("statements.toml")
-# The kinds, and what an entry of each must have besides what all have. Nothing else may be set but OPTIONAL.
+# The kinds, and what an entry of each must have besides what all have. Nothing else may be set but `changed` and
+# OPTIONAL.
 MEASURED = {"study", "metric", "arms", "direction", "smallest", "why", "seeds", "seen"}
 KINDS: dict[str, set[str]] = {
     "exact": {"compute", "seen"},
@@ -52,6 +53,7 @@ class Statement:
     offset: float = 0.0
     minus: str = ""
     why: str = ""
+    changed: str = ""
     compute: str = ""
     source: str = ""
     reason: str = ""
@@ -102,7 +104,7 @@ def _problems_of(entry: Mapping) -> list[str]:
         return [f"kind must be one of {', '.join(KINDS)}, got {kind!r}"]
     always = {"id", "whose", "question", "kind", "lesson"}
     needed = always | KINDS[kind] | ({"quote", "section"} if entry.get("whose") == "article" else set())
-    allowed = needed | OPTIONAL.get(kind, set())
+    allowed = needed | {"changed"} | OPTIONAL.get(kind, set())
     wrong = [f"{name} is missing" for name in sorted(needed - set(entry))]
     wrong += [f"{name} is not for kind {kind!r}" for name in sorted(set(entry) - allowed)]
     choices = {"whose": WHOSE, "lesson": LESSONS, "direction": rules.DIRECTIONS, "metric": METRICS}
@@ -113,7 +115,7 @@ def _problems_of(entry: Mapping) -> list[str]:
     ]
     if wrong or "metric" not in entry:
         return wrong
-    arms = 2 if kind in ("paired", "shares") or METRICS[entry["metric"]].of == "grids" else 1
+    arms = 2 if kind in ("paired", "shares") else 1
     if not entry["arms"] or any(len(comparison) != arms for comparison in entry["arms"]):
         wrong.append(f"arms must have {arms} in each comparison, got {entry['arms']!r}")
     if len(set(entry["seeds"])) != len(entry["seeds"]) or len(entry["seeds"]) < 2:

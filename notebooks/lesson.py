@@ -22,6 +22,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
+from IPython.core.pylabtools import print_figure
 from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -77,9 +78,12 @@ def _native_stderr_hidden() -> Iterator[None]:
 
 
 def show(figure: Figure | Axes, alt: str) -> None:
-    """Show a figure with the text that a screen reader says for it, and close it."""
+    """Show a figure with the text that a screen reader says for it, and close it. 256 colours keep it small."""
     figure = figure.figure if isinstance(figure, Axes) else figure
-    display(figure, metadata={"image/png": {"alt": alt}})
+    file = io.BytesIO()
+    drawn = PIL.Image.open(io.BytesIO(print_figure(figure))).convert("RGB")
+    drawn.quantize(256, PIL.Image.Quantize.MAXCOVERAGE).save(file, "PNG", optimize=True)
+    display(Image(file.getvalue(), metadata={"alt": alt}))
     plt.close(figure)
 
 
@@ -150,16 +154,16 @@ _EVIDENCE = Path(__file__).resolve().parent.parent / "evidence"
 
 
 @functools.cache
-def _verdicts() -> dict[str, Any]:
-    """The file of verdicts."""
+def verdicts() -> dict[str, Any]:
+    """What verdicts.json holds."""
     return json.loads((_EVIDENCE / "verdicts.json").read_text(encoding="utf-8"))
 
 
 @functools.cache
-def _judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+def judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Each statement of the evidence with what came out, by its id."""
     statements = tomllib.loads((_EVIDENCE / "statements.toml").read_text(encoding="utf-8"))["statement"]
-    return {statement["id"]: (statement, _verdicts()["verdicts"][statement["id"]]) for statement in statements}
+    return {statement["id"]: (statement, verdicts()["verdicts"][statement["id"]]) for statement in statements}
 
 
 # "0.0828 (0.064 to 0.102)" or "3 of 3 (29 % to 100 %)", as the evidence writes what it has measured.
@@ -170,9 +174,9 @@ class Verdict:
     """A line on a statement: what was asked, the verdict of the evidence, and what was measured."""
 
     def __init__(self, name: str, said: str | None = None) -> None:
-        if name not in _judged():
+        if name not in judged():
             raise ValueError(f"name must be the id of a statement in evidence/statements.toml, got {name!r}")
-        self.statement, self.judged = _judged()[name]
+        self.statement, self.judged = judged()[name]
         self.said = said
         found = [_FOUND.search(one["measured"]) for one in self.judged.get("comparisons", ())]
         if said is not None and found:
@@ -194,7 +198,7 @@ class Verdict:
         only = comparisons[0]["measured"] if comparisons else self.judged.get("measured")
         return only or self.judged.get("missing", "")
 
-    def _parts(self) -> tuple[str, str, str]:
+    def parts(self) -> tuple[str, str, str]:
         """The article's words or nothing, the question, and the verdict with its mark."""
         ours = self.statement["whose"] == "ours"
         quote = "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
@@ -204,7 +208,7 @@ class Verdict:
 
     def _line(self) -> tuple[str, str, str, str]:
         """The verdict, what was measured, the rule where runs decide, and whether the result had been seen."""
-        verdict, _, seen = self._parts()[2].partition(" (")
+        verdict, _, seen = self.parts()[2].partition(" (")
         comparisons = self.judged.get("comparisons")
         if not comparisons:
             return verdict, self.measured, "", seen.rstrip(")")
@@ -213,14 +217,14 @@ class Verdict:
         return verdict, self.said or self.measured, rule, seen.rstrip(")")
 
     def __repr__(self) -> str:
-        quote, question, _ = self._parts()
+        quote, question, _ = self.parts()
         verdict, measured, *small = self._line()
         said = f"“{quote}” " if quote else ""
         how = ", ".join(filter(None, small))
         return f"{said}{question} {verdict}: {measured}" + (f" ({how})" if how else "")
 
     def _repr_html_(self) -> str:
-        quote, question, _ = map(html.escape, self._parts())
+        quote, question, _ = map(html.escape, self.parts())
         verdict, measured, rule, seen = map(html.escape, self._line())
         said = f"<q>{quote}</q> " if quote else ""
         summary = ", ".join(filter(None, ("how it was judged", seen)))
@@ -248,143 +252,3 @@ def verdict(name: str, said: str | None = None) -> Verdict:
         FileNotFoundError: the folder `evidence` is not beside the notebooks' folder.
     """
     return Verdict(name, said)
-
-
-def sections() -> list[str]:
-    """The headings of the article that have statements, in its order; after them "Ours"."""
-    return list(dict.fromkeys(statement.get("section", "Ours") for statement, _ in _judged().values()))
-
-
-def _of(section: str) -> list[str]:
-    if section not in sections():
-        raise ValueError(f"section must be one of {', '.join(sections())}, got {section!r}")
-    return [name for name, (statement, _) in _judged().items() if statement.get("section", "Ours") == section]
-
-
-def counts() -> str:
-    """How many statements have which verdict, how much of that was seen before, and how much chance may do."""
-    summary = _verdicts()["summary"]
-
-    def listed(verdicts: Mapping[str, int]) -> str:
-        total = sum(verdicts.values())
-        return f"{total} statements: " + ", ".join(f"{name} {count}" for name, count in verdicts.items())
-
-    return "\n".join(
-        (
-            f"the article, {listed(summary['article'])}",
-            f"ours, {listed(summary['ours'])}",
-            f"decided by runs so far: {summary['decided by runs']}, of which we had seen "
-            f"{summary['of these seen before']} before they were registered",
-            f"comparisons so far: {summary['comparisons']}, of whose verdicts chance makes "
-            f"{summary['wrong by chance at most']:g} wrong on average, or fewer",
-            f"the confirmation on Fashion-MNIST, {listed(summary['confirmation'])}",
-        )
-    )
-
-
-_MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checkable": "–"}
-
-
-class Statements:
-    """The statements of a section: verdict, words, question, what was measured, and the small print."""
-
-    def __init__(self, section: str) -> None:
-        self.section, self.verdicts = section, [Verdict(name) for name in _of(section)]
-
-    def _entries(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """Verdict and id, words, question, result and small print of each."""
-        for line in self.verdicts:
-            quote, question, judged = line._parts()
-            statement, found = line.statement, line.judged
-            if "confirmation" in found:
-                judged += f"; on Fashion-MNIST: {found['confirmation']['verdict']}"
-            how = {"exact": "computed", "source": "read", "not-checkable": "not measured"}.get(statement["kind"])
-            border = "; ".join(filter(None, (found.get("true if"), found.get("limits"))))
-            seeds = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}
-            runs = ", ".join(sorted(seeds)) or f"{len(statement.get('seeds', ()))} planned"
-            small = how or f"counts as true if {border}; runs: {runs}"
-            mark = _MARKS[found["verdict"]]
-            yield (
-                f"{mark} {judged} · {statement['id']}",
-                quote,
-                question,
-                line.measured,
-                f"{small}; lesson {statement['lesson']}",
-            )
-
-    def __repr__(self) -> str:
-        return "\n".join(entry[0] for entry in self._entries())
-
-    def _repr_html_(self) -> str:
-        items = ""
-        for entry in self._entries():
-            judged, quote, question, measured, small = map(html.escape, entry)
-            said = f"<q>{quote}</q><br>" if quote else ""
-            items += f"<li style='margin-bottom:1em'><strong>{judged}</strong><br>{said}{question}<br>"
-            items += f"<em>{measured}</em><br><small>{small}</small></li>"
-        return f"<ul style='list-style:none;padding-left:0;max-width:45em'>{items}</ul>"
-
-
-def _margin(statement: Mapping[str, Any], value: float) -> float:
-    """How far beyond the border a value lies, on the side on which the claim holds."""
-    smallest, direction = statement["smallest"], statement["direction"]
-    if direction in ("higher", "lower"):
-        return (value if direction == "higher" else -value) - smallest
-    return smallest - abs(value) if direction == "within" else abs(value) - smallest
-
-
-def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
-    """The name of a row: the statement, the arm where it has several, and the runs behind it."""
-    which = 0 if len({arms[0] for arms in statement["arms"]}) > 1 else -1  # that in which its comparisons differ
-    arm = comparison["arms"][which].removeprefix("SGD, ")  # those that are long
-    name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
-    inside = ", inside" if statement["direction"] == "within" else ""
-    failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
-    return f"{name}{inside} ({comparison['seeds']}{failed})"
-
-
-def forest(section: str) -> Figure | None:
-    """The measured statements of a section: each comparison's effect with its 95 % interval, beside the border.
-
-    Each row has a scale of its own, its interval's farther end: what counts is on which side of the line an
-    interval lies. The numbers stand in the table.
-
-    Args:
-        section: one of `sections()`.
-
-    Returns:
-        A figure, or None where nothing of the section has been measured.
-
-    Raises:
-        ValueError: there is no such section.
-    """
-    rows = [
-        (statement, comparison)
-        for statement, judged in map(_judged().get, _of(section))
-        for comparison in judged.get("comparisons", ())
-        if "value" in comparison
-    ]
-    if not rows:
-        return None
-    figure, ax = plt.subplots(figsize=(5, 1.1 + 0.45 * len(rows)), layout="constrained")
-    looks = {"holds": STYLES[0], "does not hold": STYLES[1], "undecided": STYLES[4]}
-    for row, (statement, comparison) in enumerate(rows):
-        low, high = comparison["low"], comparison["high"]
-        ends = [_margin(statement, end) for end in (low, high)]
-        if statement["direction"] in ("within", "apart") and low < 0 < high:
-            ends.append(_margin(statement, 0.0))
-        middle, scale = _margin(statement, comparison["value"]), max(map(abs, ends)) or 1.0
-        look = looks[comparison["verdict"]] | {"linestyle": "-"}
-        ax.plot([min(ends) / scale, max(ends) / scale], [row, row], linewidth=2, **look)
-        ax.plot(middle / scale, row, "o", color=look["color"])
-        # Above its bar: beside it, a name would need a wider page than a phone's.
-        ax.text(-1.08, row - 0.35, _label(statement, comparison), fontsize=10)
-    ax.axvline(0, color="0.4", linewidth=1, zorder=0)
-    ax.set_ylim(len(rows) - 0.5, -0.8)
-    ax.set(xlim=(-1.1, 1.1), xticks=[-0.55, 0, 0.55], yticks=[])
-    ax.set_xticklabels(["does not hold", "border", "holds"])
-    found = [comparison["verdict"] for _, comparison in rows]
-    hold, fail = found.count("holds"), found.count("does not hold")
-    title = f"Comparisons: {hold} hold, {fail} do not, {len(rows) - hold - fail} undecided"
-    figure.suptitle(title, fontsize=11)
-    return figure

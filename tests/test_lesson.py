@@ -1,11 +1,9 @@
 """Verdict lines and figures."""
 
-import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
-import nbformat
 import pytest
 
 import lesson
@@ -41,7 +39,7 @@ def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
 
 
 def test_every_statement_has_a_verdict_line():
-    for name in lesson._judged():
+    for name in lesson.judged():
         assert lesson.verdict(name).measured, name
 
 
@@ -51,76 +49,18 @@ def test_several_comparisons_are_told_with_their_verdicts():
     assert "; undecided: step 1: 1 of 3" in line.measured
 
 
-def test_an_entry_says_when_a_statement_counts_as_true():
-    entries = [entry for section in lesson.sections() for entry in lesson.Statements(section)._entries()]
-    by_id = {entry[0].rpartition(" · ")[2]: entry for entry in entries}
-    assert set(by_id) == set(lesson._judged())
-    judged, quote, question, _, small = by_id["high-start-converges"]
-    assert judged == "✗ does not hold (result seen beforehand) · high-start-converges"
-    assert quote == "ensure that your model still converges" and question.startswith("From 1")
-    border = "above 90 % of them; 3 runs can refute this, and cannot confirm it"
-    assert small == f"counts as true if {border}; runs: 3; lesson 02"
-    assert by_id["baseline-training-loss"][-1].startswith("counts as true if between 0 and 0.02; runs: ")
-    assert by_id["adam-default"][-1] == "computed; lesson 01"
-    assert "on Fashion-MNIST: " in by_id["adadelta-needs-no-rate"][0]
-    assert all(entry[3] for entry in entries)
-
-
-def test_counts_say_what_was_seen_and_what_chance_may_do():
-    lines = lesson.counts().splitlines()
-    assert [line.split(",")[0] for line in lines[:2]] == ["the article", "ours"]
-    assert "before they were registered" in lines[2] and "wrong on average" in lines[3]
-    assert lines[4].startswith("the confirmation on Fashion-MNIST, ")
-
-
-def test_a_forest_has_a_row_for_each_comparison():
-    figure = lesson.forest("Setting the Default Learning Rate in advance")
-    (ax,) = figure.axes
-    labels = [label.get_text() for label in ax.texts]
-    assert labels[0] == "high-start-converges, linear 1 (3; 3 failed)"
-    assert len(labels) == 12
-    plt.close(figure)
-
-
-def test_rows_of_one_statement_have_different_names():
-    figure = lesson.forest("Ours")
-    labels = [label.get_text() for label in figure.axes[0].texts]
-    assert len(set(labels)) == len(labels)
-    plt.close(figure)
-
-
-def test_what_08_says_in_short_has_those_verdicts():
-    notebook = nbformat.read(Path(lesson.__file__).parent / lesson.STATEMENTS, as_version=4)
-    (short,) = (cell.source for cell in notebook.cells if cell.source.startswith("## In short"))
-    verdicts = {"Borne out": "holds", "Not borne out": "does not hold", "Open": "undecided"}
-    found = re.findall(r"^- \*\*(.+?)\*\*(.*)$", short, re.MULTILINE)
-    assert [name for name, _ in found] == list(verdicts)
-    for name, text in found:
-        ids = re.findall(r"`([a-z-]+)`", text)
-        assert len(ids) >= 4
-        assert {lesson._judged()[one][1]["verdict"] for one in ids} == {verdicts[name]}, name
-
-
-def test_08_shows_every_section_and_its_figure():
-    notebook = nbformat.read(Path(lesson.__file__).parent / lesson.STATEMENTS, as_version=4)
-    sources = "\n".join(cell.source for cell in notebook.cells)
-    for section in lesson.sections():
-        assert f'lesson.Statements("{section}")' in sources
-        figure = lesson.forest(section)
-        assert (figure is not None) == (f'lesson.forest("{section}")' in sources), section
-        plt.close(figure)
-
-
 def test_spread_shows_median_and_range():
     assert lesson.spread([0.3, 0.1, 0.2]) == "0.2 (0.1 … 0.3)"
 
 
 def test_show_passes_the_alternative_text_on_and_closes_the_figure(monkeypatch):
     shown = []
-    monkeypatch.setattr(lesson, "display", lambda figure, metadata: shown.append(metadata))
+    monkeypatch.setattr(lesson, "display", shown.append)
     figure, ax = plt.subplots()
     lesson.show(ax, "a falling line")
-    assert shown == [{"image/png": {"alt": "a falling line"}}]
+    (picture,) = shown
+    assert picture.metadata == {"alt": "a falling line"}
+    assert picture.data.startswith(b"\x89PNG")
     assert not plt.fignum_exists(figure.number)
 
 

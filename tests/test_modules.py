@@ -10,9 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [str(ROOT), str(ROOT / "notebooks")]
-OURS = ("lr_range_test", "lr_helpers", "lr_study", "lesson", "exercises", "explorers")
+OURS = ("lr_range_test", "lr_helpers", "lr_study", "lesson", "article", "exercises", "explorers")
 PATHS = {name: ROOT / ("" if name.startswith("lr_") else "notebooks") / f"{name}.py" for name in OURS}
-LIGHT = ("lesson", "exercises", "explorers")
+LIGHT = ("lesson", "article", "exercises", "explorers")
 
 # Keras, TensorFlow and Matplotlib come first: what they do to a process is theirs.
 STATE = """
@@ -92,6 +92,7 @@ def test_who_imports_whom():
         "lr_helpers": {"lr_range_test"},
         "lr_study": {"lr_helpers", "lr_range_test"},
         "lesson": set(),
+        "article": {"lesson"},
         "exercises": set(),
         "explorers": set(),
     }

@@ -1,0 +1,257 @@
+"""What notebook 08 shows: the statements of the article and ours, with what the evidence says of each.
+
+Imports neither TensorFlow nor the lr_ modules, so that the notebook runs in seconds.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import lesson
+
+OURS = "Ours"  # the section of what the article does not say
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checkable": "–"}
+ELSEWHERE = "on Fashion-MNIST"
+
+
+def _of(section: str) -> list[lesson.Verdict]:
+    if section not in sections():
+        raise ValueError(f"section must be one of {', '.join(sections())}, got {section!r}")
+    return [line for line in _lines() if line.statement.get("section", OURS) == section]
+
+
+def _lines() -> list[lesson.Verdict]:
+    return [lesson.Verdict(name) for name in lesson.judged()]
+
+
+def sections() -> list[str]:
+    """The headings of the article that have statements, in its order; after them "Ours"."""
+    return list(dict.fromkeys(line.statement.get("section", OURS) for line in _lines()))
+
+
+def counts() -> str:
+    """How many statements were decided by runs, how many had been seen or changed, and what chance may do."""
+    summary = lesson.verdicts()["summary"]
+    confirmed = summary["confirmation"]
+    return "\n".join(
+        (
+            f"decided by runs: {summary['decided by runs']} statements, of which we had seen the result of "
+            f"{summary['of these seen before']} before they were registered",
+            f"asked anew, or registered late: {summary['changed']} statements; their entries say what was first",
+            f"comparisons: {summary['comparisons']}, of whose verdicts chance makes "
+            f"{summary['wrong by chance at most']:g} wrong on average, or fewer",
+            f"{ELSEWHERE}, {sum(confirmed.values())} statements: "
+            + ", ".join(f"{name} {count}" for name, count in confirmed.items()),
+        )
+    )
+
+
+class Overview:
+    """All statements of the article, or all of ours, in a line each, by verdict."""
+
+    def __init__(self, whose: str) -> None:
+        self.lines = [line for line in _lines() if line.statement["whose"] == whose]
+
+    def _by_verdict(self) -> Iterator[tuple[str, list[lesson.Verdict]]]:
+        for verdict, mark in MARKS.items():
+            found = [line for line in self.lines if line.judged["verdict"] == verdict]
+            if found:
+                yield f"{mark} {verdict}: {len(found)}", found
+
+    def __repr__(self) -> str:
+        return "\n".join(heading for heading, _ in self._by_verdict())
+
+    def _repr_html_(self) -> str:
+        folded = ""
+        for heading, found in self._by_verdict():
+            items = ""
+            for line in found:
+                question = html.escape(line.statement["question"])
+                said = f"{html.escape(_quote(line))} <small>{question}</small>" if _quote(line) else question
+                items += f"<li><a href='#{line.statement['id']}'>{said}</a></li>"
+            folded += f"<details><summary><strong>{heading}</strong></summary><ul>{items}</ul></details>"
+        return f"<div style='max-width:45em'>{folded}</div>"
+
+
+def _quote(line: lesson.Verdict) -> str:
+    """The article's words in quotation marks; nothing for a statement of ours."""
+    quote = line.parts()[0]
+    return f"“{quote}”" if quote else ""
+
+
+def _found(judged: Mapping[str, Any]) -> list[str]:
+    """What a verdict rests on, a line for each comparison; of several, the first line names what is measured."""
+    comparisons = judged.get("comparisons", ())
+    if len(comparisons) < 2:
+        return [comparisons[0]["measured"] if comparisons else judged.get("measured") or judged["missing"]]
+    words = [one["measured"].partition(": ") for one in comparisons]
+    lines = [f"{MARKS[one['verdict']]} {word[2]}" for one, word in zip(comparisons, words, strict=True)]
+    return [f"{words[0][0]}:", *lines]
+
+
+def _small_print(line: lesson.Verdict) -> tuple[str, str]:
+    """How a statement was judged in a line, and why so."""
+    statement, found = line.statement, line.judged
+    how = {"exact": "computed", "source": "read", "not-checkable": "not measured"}.get(statement["kind"])
+    if how is None:
+        border = "; ".join(filter(None, (found["true if"], found["limits"])))
+        runs = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}
+        runs = ", ".join(sorted(runs)) or f"{len(statement['seeds'])} planned"
+        seen = "result seen beforehand" if statement["seen"] else "registered before its runs"
+        how = f"counts as true if {border}; runs: {runs}; {seen}"
+    return f"{statement['id']}: {how}; lesson {statement['lesson']}", statement.get("why", "")
+
+
+class Statements:
+    """The statements of a section: verdict, words, question, what was found, and the small print."""
+
+    def __init__(self, section: str) -> None:
+        self.lines = _of(section)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{MARKS[line.judged['verdict']]} {line.judged['verdict']} · {line.statement['id']}"
+            for line in self.lines
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<ul style='list-style:none;padding-left:0;max-width:45em'>{''.join(map(_entry, self.lines))}</ul>"
+
+
+def _entry(line: lesson.Verdict) -> str:
+    statement, found = line.statement, line.judged
+    text = [f"<strong>{MARKS[found['verdict']]} {found['verdict']}</strong> {html.escape(_quote(line))}"]
+    text.append(html.escape(statement["question"]))
+    text.append("<br>".join(f"<em>{html.escape(words)}</em>" for words in _found(found)))
+    if "confirmation" in found:
+        again = found["confirmation"]
+        said = html.escape("; ".join(_found(again)))
+        text.append(f"{ELSEWHERE} <strong>{again['verdict']}</strong>: <em>{said}</em>")
+    if "changed" in statement:
+        text.append(f"Changed: {html.escape(statement['changed'])}")
+    how, why = (f"<small>{html.escape(words)}</small>" for words in _small_print(line))
+    text.append(f"<details><summary>{how}</summary>{why}</details>" if statement.get("why") else how)
+    return f"<li id='{statement['id']}' style='margin-bottom:1em'>{'<br>'.join(text)}</li>"
+
+
+# The picture of a section ------------------------------------------------------------------------------
+
+# Scale of a metric → the panel that its comparisons are drawn in, and what that panel's axis says.
+PANELS = {"loss": "times", "log": "times", "yes": "share", "number": "own"}
+AXES = {
+    "times": "times what it is compared with",
+    "share": "share of the runs, %",
+    "own": "each row on a scale of its own",
+}
+LARGEST = 4  # of the factors that are drawn, and its inverse the smallest; what lies beyond has an arrow
+LOOKS = {"holds": lesson.STYLES[0], "does not hold": lesson.STYLES[1], "undecided": lesson.STYLES[4]}
+
+
+def _rows(section: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any], str]]:
+    """Panel, statement, comparison and label of each row: the measured comparisons, on MNIST and elsewhere."""
+    for line in _of(section):
+        for where, judged in (("", line.judged), (f", {ELSEWHERE}", line.judged.get("confirmation", {}))):
+            for comparison in judged.get("comparisons", ()):
+                if "value" in comparison:
+                    panel = "own" if line.statement["kind"] == "shares" else PANELS[line.judged["scale"]]
+                    yield panel, line.statement, comparison, _label(line.statement, comparison) + where
+
+
+def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
+    """The name of a row: the statement, the arm where it has several, and the runs behind it."""
+    which = 0 if len({arms[0] for arms in statement["arms"]}) > 1 else -1  # that in which its comparisons differ
+    arm = comparison["arms"][which].removeprefix("SGD, ")  # those that are long
+    name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
+    failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
+    return f"{name} ({comparison['seeds']}{failed})"
+
+
+def _true_between(statement: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Where a statement counts as true: one or two intervals of the effect, as verdicts.json has it."""
+    smallest = statement["smallest"]
+    return {
+        "higher": [(smallest, math.inf)],
+        "lower": [(-math.inf, -smallest)],
+        "within": [(-smallest, smallest)],
+        "apart": [(-math.inf, -smallest), (smallest, math.inf)],
+    }[statement["direction"]]
+
+
+def _placed(panel: str, statement: Mapping[str, Any], comparison: Mapping[str, Any], effect: float) -> float:
+    """Where an effect stands on the axis of its panel."""
+    if panel == "times":
+        farthest = math.log(LARGEST) + 0.1 * math.isinf(effect)  # what is beyond all stands behind the arrows
+        return math.exp(min(max(effect + statement.get("offset", 0), -farthest), farthest))
+    if panel == "share":
+        return 100 * min(max(effect + statement["reference"], 0), 1)
+    # The farther end of the interval, or of what counts as true, is 1.
+    scale = max(abs(comparison["low"]), abs(comparison["high"]), statement["smallest"])
+    return min(max(effect / scale, -1.1), 1.1)
+
+
+def _draw(ax: Axes, place: int, panel: str, row: tuple[Mapping[str, Any], Mapping[str, Any], str]) -> None:
+    statement, comparison, label = row
+
+    def placed(effect: float) -> float:
+        return _placed(panel, statement, comparison, effect)
+
+    for ends in _true_between(statement):
+        left, right = map(placed, ends)
+        ax.fill_betweenx([place - 0.18, place + 0.18], left, right, color="0.85", linewidth=0)
+    look = LOOKS[comparison["verdict"]] | {"linestyle": "-"}
+    value, low, high = (placed(comparison[key]) for key in ("value", "low", "high"))
+    ax.plot([low, high], [place, place], linewidth=2, **look)
+    marker = "o"
+    if panel == "times" and not 1 / LARGEST < value < LARGEST:
+        marker = ">" if value > 1 else "<"
+    ax.plot(value, place, marker, color=look["color"])
+    ax.text(0.01, place - 0.36, label, fontsize=10, transform=ax.get_yaxis_transform())
+
+
+def forest(section: str) -> Figure | None:
+    """The measured comparisons of a section: each effect with its interval, and in grey where it counts as true.
+
+    Args:
+        section: one of `sections()`.
+
+    Returns:
+        A figure with a panel for ratios, one for shares and one for all else, or None where the section has
+        fewer than two comparisons.
+
+    Raises:
+        ValueError: there is no such section.
+    """
+    panels: dict[str, list] = {}
+    for panel, *row in _rows(section):
+        panels.setdefault(panel, []).append(row)
+    found = [comparison["verdict"] for rows in panels.values() for _, comparison, _ in rows]
+    if len(found) < 2:
+        return None
+    used = [panel for panel in AXES if panel in panels]
+    heights = [0.9 + 0.45 * len(panels[panel]) for panel in used]
+    size = (5, 0.4 + sum(heights))
+    figure, axes = plt.subplots(
+        len(used), 1, figsize=size, height_ratios=heights, squeeze=False, layout="constrained"
+    )
+    for panel, ax in zip(used, axes[:, 0], strict=True):
+        if panel == "times":
+            ax.set(xscale="log", xlim=(1 / LARGEST / 1.1, LARGEST * 1.1))
+            ax.set_xticks([1 / LARGEST, 0.5, 1, 2, LARGEST], ["¼", "½", "1", "2", "4"])
+            ax.minorticks_off()
+            ax.axvline(1, color="0.4", linewidth=1, zorder=0)
+        else:
+            ax.set(xlim=(-2, 102) if panel == "share" else (-1.15, 1.15))
+            ax.tick_params(bottom=panel == "share", labelbottom=panel == "share")
+        for place, row in enumerate(panels[panel]):
+            _draw(ax, place, panel, row)
+        ax.set(yticks=[], ylim=(len(panels[panel]) - 0.5, -0.7), xlabel=AXES[panel])
+    hold, fail = found.count("holds"), found.count("does not hold")
+    figure.suptitle(f"Comparisons: {hold} hold, {fail} do not, {len(found) - hold - fail} undecided", fontsize=11)
+    return figure

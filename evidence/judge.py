@@ -18,7 +18,7 @@ from .store import Recorded, Swept
 VERDICTS = Path(__file__).with_name("verdicts.json")
 SOURCES = Path(__file__).with_name("sources.toml")  # what was read in a source, by id of the statement
 GUESS = "guess"  # in place of a range test's rule: each rate of the grid
-NOT_RECORDED, NOT_CHECKABLE = "not recorded", "not checkable"
+NOT_RECORDED, NOT_CHECKED = "not recorded", "not checked"
 Numbers = dict[int, float]  # by seed
 Library = Mapping[str, Recorded]  # studies by name
 
@@ -379,7 +379,7 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
             read = sources[statement.id]
             entry |= {"verdict": _said(read["holds"]), "measured": read["read"]}
         elif statement.kind == "not-checkable":
-            entry |= {"verdict": NOT_CHECKABLE, "measured": statement.reason}
+            entry |= {"verdict": NOT_CHECKED, "measured": statement.reason}
         else:
             entry |= {"true if": border(statement), "limits": limits(statement)}
             entry["scale"] = METRICS[statement.metric].scale
@@ -401,8 +401,9 @@ def summary(
 ) -> dict[str, Any]:
     """How many verdicts of each kind, how many were seen before, and how many chance makes wrong at most.
 
-    An interval errs to one side in 2.5 % of the cases, so of so many comparisons at most 2.5 % give a wrong
-    verdict, on average; of the confirmation's that are decided at most 5 %, to which false discoveries are held.
+    An interval errs to one side in 2.5 % of the cases, so a comparison gives a wrong verdict in at most 2.5 %,
+    and in at most 5 % where its claim has two borders; of the confirmation's that are decided at most 5 %, to
+    which false discoveries are held.
     """
 
     def count(entries: Iterable[Mapping]) -> dict[str, int]:
@@ -410,7 +411,11 @@ def summary(
         return {verdict: said.count(verdict) for verdict in sorted(set(said))}
 
     sure = (rules.HOLDS, rules.FAILS)
-    comparisons = sum(len(entry.get("comparisons", ())) for entry in verdicts.values())
+    sides = [
+        2 if one.direction in ("within", "apart") else 1
+        for one in register
+        for _ in verdicts[one.id].get("comparisons", ())
+    ]
     by_runs = [one for one in register if one.study and verdicts[one.id]["verdict"] in sure]
     decided = sum(entry["verdict"] in sure for entry in family.values())
     return {
@@ -418,8 +423,8 @@ def summary(
         "decided by runs": len(by_runs),
         "of these seen before": sum(one.seen for one in by_runs),
         "changed": sum(bool(one.changed) for one in register),
-        "comparisons": comparisons,
-        "wrong by chance at most": _short(comparisons * (1 - rules.CONFIDENCE) / 2, 2),
+        "comparisons": len(sides),
+        "wrong by chance at most": _short(sum(sides) * (1 - rules.CONFIDENCE) / 2, 2),
         "confirmation": count(family.values()),
         "wrong by chance at most in the confirmation": _short(decided * (1 - rules.CONFIDENCE), 2),
     }

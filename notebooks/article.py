@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import lesson
 
 OURS = "Ours"  # the section of what the article does not say
-MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checkable": "–"}
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checked": "–"}
 ELSEWHERE = "on Fashion-MNIST"
 
 
@@ -99,7 +99,7 @@ def _found(judged: Mapping[str, Any]) -> list[str]:
 def _small_print(line: lesson.Verdict) -> tuple[str, str]:
     """How a statement was judged in a line, and why so."""
     statement, found = line.statement, line.judged
-    how = {"exact": "computed", "source": "read", "not-checkable": "not measured"}.get(statement["kind"])
+    how = {"exact": "computed", "source": "read", "not-checkable": "not checked"}.get(statement["kind"])
     if how is None:
         border = "; ".join(filter(None, (found["true if"], found["limits"])))
         runs = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}

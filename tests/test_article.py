@@ -96,10 +96,18 @@ def test_what_08_says_in_short_has_those_verdicts():
         assert {lesson.judged()[one][1]["verdict"] for one in ids} == {verdicts[name]}, name
 
 
-def test_what_08_says_in_short_of_decays_with_adam():
-    _, adam = lesson.judged()["decay-is-better-adam"]
-    assert len(adam["comparisons"]) == 4 and all(one["value"] < 0 for one in adam["comparisons"])
-    assert any(one["verdict"] == "undecided" for one in adam["comparisons"])
+def test_what_08_says_in_short_in_words():
+    def comparisons(name):
+        return lesson.judged()[name][1]["comparisons"]
+
+    tenth = -0.1
+    adam, sgd = comparisons("decay-is-better-adam"), comparisons("decay-is-better-sgd")
+    assert len(adam) == 4 and all(one["value"] < 0 for one in adam)
+    assert any(one["verdict"] == "undecided" for one in adam)
+    assert len(sgd) == 4 and all(one["low"] > tenth for one in sgd)
+    assert sum(one["low"] > 0 for one in sgd) == 3
+    (settle,) = comparisons("small-steps-settle")
+    assert settle["high"] < 0 and settle["low"] < tenth < settle["high"]
 
 
 def test_08_shows_every_section_and_its_figure():

@@ -63,7 +63,7 @@ def test_verdicts_are_those_of_the_recordings(verdicts):
 def test_every_statement_has_a_verdict(register, verdicts):
     assert list(verdicts["verdicts"]) == sorted(statement.id for statement in register)
     said = {entry["verdict"] for entry in verdicts["verdicts"].values()}
-    assert said <= {rules.HOLDS, rules.FAILS, rules.UNDECIDED, judge.NOT_RECORDED, judge.NOT_CHECKABLE}
+    assert said <= {rules.HOLDS, rules.FAILS, rules.UNDECIDED, judge.NOT_RECORDED, judge.NOT_CHECKED}
     for whose in statements.WHOSE:
         assert sum(verdicts["summary"][whose].values()) == sum(one.whose == whose for one in register)
 

@@ -27,9 +27,9 @@ EIGHT = {
         "A really large rate, 0.5, fails with SGD, too",
         "On MNIST it ends at a test loss of {}.",
     ),
-    "too-large-always-overshoots": (
-        "Adam at 0.5 fails because it always overshoots the minimum",
-        "Nothing is left to find it: after one epoch {} of the hidden units are dead.",
+    "ours-units-die": (
+        "At 0.5 Adam kills the network's units",
+        "After one epoch {} of those of the dense layer are 0 for every image, and learn no more.",
     ),
     "acceptable-large-higher-loss": (
         "Adam ends higher at 0.01 than at 0.001",

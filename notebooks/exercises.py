@@ -425,7 +425,7 @@ def check_peak(answer: Any, table: Mapping[float, Sequence[float]]) -> None:
         why = f"Its best run ends at {best:.3f}, but {lost[answer]} of {len(table[answer])} are lost"
         return _verdict(False, f"{why}: what one run brings, on the average, is {mean:.2f}.")
     if answer < safe:
-        return _verdict(False, f"Safe, but {safe:g} lost no run either, and ends lower.")
+        return _verdict(False, f"No loss, but {safe:g} lost no run either, and ends lower.")
     why = "The highest that lost none. Five of five would often be seen even if it lost one run in ten:"
     _verdict(True, f"{why} repeat it, or put a warm-up before it.")
 
@@ -641,7 +641,7 @@ def check_batch_rules(answer: Any) -> None:
     """Notebook 07: recipes for batches of 256, SGD at 0.1 and Adam at 0.001, with batches of 64."""
     if not isinstance(answer, Mapping) or set(answer) != {"SGD", "Adam"}:
         return _verdict(False, f"The answer is a dict with the keys SGD and Adam. You gave {answer!r}.")
-    stays, smaller = "A quarter of the batch: the rate does not stay.", "A smaller batch wants a smaller rate."
+    stays, smaller = "A quarter of the batch: the rule changes the rate.", "By the rule it shrinks with the batch."
     known = {
         "SGD": {0.025: "", 0.1: stays, 0.4: smaller, 0.05: "The root is the rule for Adam."},
         "Adam": {0.0005: "", 0.001: stays, 0.002: smaller, 0.00025: "For Adam it is the root of k."},

@@ -220,8 +220,8 @@ CASES = {
     "batch_rules": (
         {},
         ({"SGD": 0.025, "Adam": 0.0005}, "Right"),
-        ({"SGD": 0.1, "Adam": 0.0005}, "does not stay"),
-        ({"SGD": 0.4, "Adam": 0.002}, "a smaller rate"),
+        ({"SGD": 0.1, "Adam": 0.0005}, "changes the rate"),
+        ({"SGD": 0.4, "Adam": 0.002}, "shrinks with the batch"),
         ({"SGD": 0.05, "Adam": 0.0005}, "rule for Adam"),
         ({"SGD": 0.025, "Adam": 0.00025}, "the root of k"),
         ({"SGD": 0.025, "Adam": 0.7}, "by its root?"),

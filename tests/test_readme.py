@@ -28,8 +28,8 @@ EIGHT = {
         "On MNIST it ends at a test loss of {}.",
     ),
     "ours-units-die": (
-        "At 0.5 Adam kills the network's units",
-        "After one epoch {} of those of the dense layer are 0 for every image, and learn no more.",
+        "At 0.5 Adam kills most units of the dense layer",
+        "After one epoch {} of them are 0 for every image, which leaves them without a gradient.",
     ),
     "acceptable-large-higher-loss": (
         "Adam ends higher at 0.01 than at 0.001",

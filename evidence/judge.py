@@ -203,7 +203,7 @@ def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect
     if made.kind == "shares":
         return f"{words}: share of {arms[0]} less that of {arms[1]}: {plain(made.value, 2)} ({_span(ends[1:])})"
     value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
-    elsewhere = f", over the same in {statement.minus}" if statement.minus else ""
+    elsewhere = f", divided by the same in {statement.minus}" if statement.minus else ""
     if log:
         return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}{elsewhere}"
     return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)}){elsewhere}"
@@ -346,7 +346,7 @@ def confirm(entries: dict[str, dict[str, Any]]) -> None:
     What is not recorded yet counts with a p value of 1, so that no verdict can be lost by what comes later.
 
     Args:
-        entries: Confirmations by id; `q` and, where it needs be, the verdict are changed in place.
+        entries: Confirmations by id, changed in place: `q`, and where it needs be the verdict, which `alone` keeps.
     """
     if not entries:
         return
@@ -354,8 +354,8 @@ def confirm(entries: dict[str, dict[str, Any]]) -> None:
     for entry, q in zip(entries.values(), adjusted, strict=True):
         if entry["verdict"] != NOT_RECORDED:
             entry["q"] = _short(q, 2)
-            if q > 1 - rules.CONFIDENCE:
-                entry["verdict"] = rules.UNDECIDED
+            if q > 1 - rules.CONFIDENCE and entry["verdict"] != rules.UNDECIDED:
+                entry |= {"alone": entry["verdict"], "verdict": rules.UNDECIDED}
 
 
 def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:

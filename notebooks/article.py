@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -53,6 +53,174 @@ def counts() -> str:
     )
 
 
+# Question → claims: the id of a statement, the claim in words, and what was measured (see `lesson.verdict`).
+IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
+    "What does the article say of itself?": [
+        ("announces-sgd", "It compares rates of SGD.", "All its runs are Adam's."),
+        (
+            "announces-decay",
+            "It shows how a decay improves learning.",
+            "No network is trained with one.",
+        ),
+    ],
+    "What do large and small rates do?": [
+        (
+            "large-no-longer-performs",
+            "At 0.5 Adam ends where guessing would.",
+            "Its test loss is {}.",
+        ),
+        (
+            "ours-units-die",
+            "Its units die.",
+            "After one epoch {} of those of the dense layer are dead.",
+        ),
+        (
+            "sgd-really-large-fails",
+            "SGD fails at 0.5, too.",
+            "It ends at a test loss of {}.",
+        ),
+        (
+            "acceptable-large-higher-loss",
+            "At 0.01 Adam ends higher than at 0.001.",
+            "Its test loss is {} times as high.",
+        ),
+        (
+            "acceptable-large-oscillates",
+            "Its loss oscillates more.",
+            "From epoch to epoch it zigzags {} times as much.",
+        ),
+        (
+            "acceptable-large-because-overshoots",
+            "That is because its last steps are too long.",
+            "With 0.001 at the end the loss is {} times as high.",
+        ),
+        (
+            "small-is-much-slower",
+            "At 0.00001 it is extremely slow.",
+            "To a loss of 0.25 it takes {} times as many epochs.",
+        ),
+    ],
+    "Does a rate that falls beat a fixed one?": [
+        (
+            "decay-is-better-sgd",
+            "All four of the article's decays do, with SGD.",
+            "After twelve epochs the test loss is {} times as high with linear, {} "
+            "with step, {} with time, {} with exponential decay.",
+        ),
+        (
+            "decay-is-better-adam",
+            "All four do, with Adam.",
+            "Here it is {} times as high with linear, {} with step, {} with time, {} with exponential decay.",
+        ),
+        (
+            "small-steps-near-minimum",
+            "After eight epochs at one rate it pays to fall to 0, with SGD.",
+            "The test loss is {} times as high.",
+        ),
+        (
+            "ours-one-cycle-leads",
+            "1cycle, up to a high peak and down, beats SGD's best fixed rate.",
+            "Its test loss is {} times as high.",
+        ),
+        (
+            "ours-adamw-cosine",
+            "AdamW with a warm-up and a cosine beats Adam's best fixed rate.",
+            "Its test loss is {} times as high.",
+        ),
+    ],
+    "Do adaptive optimizers free us from choosing a rate?": [
+        (
+            "adaptive-needs-a-rate",
+            "Adam needs one.",
+            "The worst of six ends at over twice the best loss on {} grids.",
+        ),
+        (
+            "adadelta-needs-no-rate",
+            "Adadelta does as well at Keras's default as at 1.",
+            "After one epoch its test loss is {} times as high.",
+        ),
+        (
+            "adaptive-may-help",
+            "At its best fixed rate Adam beats SGD at its.",
+            "Its test loss is {} times as high.",
+        ),
+    ],
+    "Does a range test find a good rate?": [
+        (
+            "range-test-near-optimal-adam",
+            "It comes close with Adam.",
+            "In the middle of twenty sweeps the loss is {} times the lowest.",
+        ),
+        (
+            "ours-range-test-or-default",
+            "So does Adam's default.",
+            "The loss at the test's rate is {} times that at the default.",
+        ),
+        (
+            "range-test-near-optimal-sgd",
+            "It comes close with SGD.",
+            "Here it is {} times the lowest.",
+        ),
+        (
+            "range-test-once",
+            "One sweep is enough.",
+            "Two agree to within a factor of 1.5 in {} pairs by the steepest fall, and in {} by the valley.",
+        ),
+    ],
+    "Do cycles pay?": [
+        (
+            "small-steps-settle",
+            "Two cycles beat a fixed rate of the same mean.",
+            "Their test loss is {} times as high.",
+        ),
+        (
+            "ours-up-again-or-down",
+            "They beat a straight line down with the same bounds.",
+            "Their test loss is {} times as high.",
+        ),
+        (
+            "climb-is-harmless",
+            "On the way back up the loss hardly ever rises.",
+            "It rose by over a tenth in {} runs.",
+        ),
+    ],
+}
+
+
+class Answers:
+    """Questions, and what the evidence answers: a line with mark and numbers for each claim."""
+
+    def __init__(self, questions: Mapping[str, Sequence[tuple[str, str, str]]] = IN_SHORT) -> None:
+        self.questions = {
+            question: [(lesson.Verdict(name, said), claim) for name, claim, said in claims]
+            for question, claims in questions.items()
+        }
+
+    def _lines(self, question: str) -> list[tuple[str, str, str, str]]:
+        """Id, verdict with its mark, claim and what was measured."""
+        return [
+            (line.statement["id"], f"{MARKS[line.judged['verdict']]} {line.judged['verdict']}", claim, line.said)
+            for line, claim in self.questions[question]
+        ]
+
+    def __repr__(self) -> str:
+        text = []
+        for question in self.questions:
+            text.append(question)
+            text += [f"  {verdict}: {claim} {said}" for _, verdict, claim, said in self._lines(question)]
+        return "\n".join(text)
+
+    def _repr_html_(self) -> str:
+        text = ""
+        for question in self.questions:
+            items = ""
+            for name, verdict, claim, said in self._lines(question):
+                claim, said = html.escape(claim), html.escape(said)
+                items += f"<li><strong>{verdict}</strong>: <a href='#{name}'>{claim}</a> {said}</li>"
+            text += f"<p><strong>{html.escape(question)}</strong></p><ul style='list-style:none'>{items}</ul>"
+        return f"<div style='max-width:45em'>{text}</div>"
+
+
 class Overview:
     """All statements of the article, or all of ours, in a line each, by verdict."""
 
@@ -73,9 +241,9 @@ class Overview:
         for heading, found in self._by_verdict():
             items = ""
             for line in found:
-                question = html.escape(line.statement["question"])
-                said = f"{html.escape(_quote(line))} <small>{question}</small>" if _quote(line) else question
-                items += f"<li><a href='#{line.statement['id']}'>{said}</a></li>"
+                quote, question = html.escape(_quote(line)), html.escape(line.statement["question"])
+                found = html.escape("; ".join(_found(line.judged)))
+                items += f"<li>{quote} <a href='#{line.statement['id']}'>{question}</a> <em>{found}</em></li>"
             folded += f"<details><summary><strong>{heading}</strong></summary><ul>{items}</ul></details>"
         return f"<div style='max-width:45em'>{folded}</div>"
 
@@ -133,7 +301,8 @@ def _entry(line: lesson.Verdict) -> str:
     if "confirmation" in found:
         again = found["confirmation"]
         said = html.escape("; ".join(_found(again)))
-        text.append(f"{ELSEWHERE} <strong>{again['verdict']}</strong>: <em>{said}</em>")
+        alone = f" (by itself: {again['alone']}; among so many it may be chance)" if "alone" in again else ""
+        text.append(f"{ELSEWHERE} <strong>{again['verdict']}</strong>{alone}: <em>{said}</em>")
     if "changed" in statement:
         text.append(f"Changed: {html.escape(statement['changed'])}")
     how, why = (f"<small>{html.escape(words)}</small>" for words in _small_print(line))

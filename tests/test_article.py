@@ -1,5 +1,6 @@
 """What notebook 08 shows of the evidence."""
 
+import math
 import re
 from pathlib import Path
 
@@ -85,29 +86,17 @@ def test_a_section_that_is_not_there_is_named():
         article.forest("no")
 
 
-def test_what_08_says_in_short_has_those_verdicts():
-    (short,) = (cell.source for cell in NOTEBOOK.cells if cell.source.startswith("## In short"))
-    verdicts = {"Borne out": "holds", "Not borne out": "does not hold", "Open": "undecided"}
-    found = re.findall(r"^- \*\*(.+?)\*\*(.*)$", short, re.MULTILINE)
-    assert [name for name, _ in found] == list(verdicts)
-    for name, text in found:
-        ids = re.findall(r"`([a-z-]+)`", text)
-        assert len(ids) >= 4
-        assert {lesson.judged()[one][1]["verdict"] for one in ids} == {verdicts[name]}, name
-
-
-def test_what_08_says_in_short_in_words():
-    def comparisons(name):
-        return lesson.judged()[name][1]["comparisons"]
-
-    tenth = -0.1
-    adam, sgd = comparisons("decay-is-better-adam"), comparisons("decay-is-better-sgd")
-    assert len(adam) == 4 and all(one["value"] < 0 for one in adam)
-    assert any(one["verdict"] == "undecided" for one in adam)
-    assert len(sgd) == 4 and all(one["low"] > tenth for one in sgd)
-    assert sum(one["low"] > 0 for one in sgd) == 3
-    (settle,) = comparisons("small-steps-settle")
-    assert settle["high"] < 0 and settle["low"] < tenth < settle["high"]
+def test_an_answer_has_the_verdict_and_the_numbers_of_the_evidence():
+    claim = ("acceptable-large-higher-loss", "At 0.01 Adam ends higher.", "Its loss is {} times as high.")
+    answers = article.Answers({"What do large rates do?": [claim]})
+    _, judged = lesson.judged()["acceptable-large-higher-loss"]
+    said = repr(answers).splitlines()[1]
+    assert said.startswith(
+        f"  {article.MARKS[judged['verdict']]} {judged['verdict']}: At 0.01 Adam ends higher. Its"
+    )
+    value, low, high = (math.exp(judged["comparisons"][0][key]) for key in ("value", "low", "high"))
+    assert f"Its loss is {value:.3g} ({low:.3g} to {high:.3g}) times as high." in said
+    assert "href='#acceptable-large-higher-loss'" in answers._repr_html_()
 
 
 def test_08_shows_every_section_and_its_figure():

@@ -346,7 +346,7 @@ def confirm(entries: dict[str, dict[str, Any]]) -> None:
     What is not recorded yet counts with a p value of 1, so that no verdict can be lost by what comes later.
 
     Args:
-        entries: Confirmations by id, changed in place: `q`, and where it needs be the verdict, which `alone` keeps.
+        entries: Confirmations by id, changed in place: `q`, and where need be the verdict (`alone` keeps it).
     """
     if not entries:
         return

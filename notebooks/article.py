@@ -242,8 +242,8 @@ class Overview:
             items = ""
             for line in found:
                 quote, question = html.escape(_quote(line)), html.escape(line.statement["question"])
-                found = html.escape("; ".join(_found(line.judged)))
-                items += f"<li>{quote} <a href='#{line.statement['id']}'>{question}</a> <em>{found}</em></li>"
+                measured = html.escape("; ".join(_found(line.judged)))
+                items += f"<li>{quote} <a href='#{line.statement['id']}'>{question}</a> <em>{measured}</em></li>"
             folded += f"<details><summary><strong>{heading}</strong></summary><ul>{items}</ul></details>"
         return f"<div style='max-width:45em'>{folded}</div>"
 

@@ -288,7 +288,9 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
     )
     if verdict == rules.UNDECIDED:
         more = rules.seeds_to_decide(made, *claim)
-        words += f", about {more} seeds would decide" if more else f", too close for {rules.MOST_SEEDS} seeds"
+        words += (
+            f", about {more} seeds in all would decide" if more else f", too close for {rules.MOST_SEEDS} seeds"
+        )
         entry["seeds_to_decide"] = more
     entry |= {"verdict": verdict, "measured": words}
     entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}

@@ -40,6 +40,13 @@ def counts() -> str:
     """How many statements were decided by runs, how many had been seen or changed, and what chance may do."""
     summary = lesson.verdicts()["summary"]
     confirmed = summary["confirmation"]
+    pairs = [
+        {line.judged["verdict"], line.judged["confirmation"]["verdict"]}
+        for line in _lines()
+        if "confirmation" in line.judged
+    ]
+    decided = [pair for pair in pairs if pair <= {"holds", "does not hold"}]
+    agree = sum(len(pair) == 1 for pair in decided)
     return "\n".join(
         (
             f"decided by runs: {summary['decided by runs']} statements, of which we had seen the result of "
@@ -48,7 +55,8 @@ def counts() -> str:
             f"comparisons: {summary['comparisons']}, of whose verdicts chance makes "
             f"{summary['wrong by chance at most']:g} wrong on average, or fewer",
             f"{ELSEWHERE}, {sum(confirmed.values())} statements: "
-            + ", ".join(f"{name} {count}" for name, count in confirmed.items()),
+            + ", ".join(f"{name} {count}" for name, count in confirmed.items())
+            + f"; where both data sets decide, {agree} agree and {len(decided) - agree} do not",
         )
     )
 
@@ -260,8 +268,7 @@ class Overview:
 
 def _quote(line: lesson.Verdict) -> str:
     """The article's words in quotation marks; nothing for a statement of ours."""
-    quote = line.parts()[0]
-    return f"“{quote}”" if quote else ""
+    return f"“{line.quote}”" if line.quote else ""
 
 
 def _found(judged: Mapping[str, Any]) -> list[str]:

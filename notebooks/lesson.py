@@ -198,33 +198,33 @@ class Verdict:
         only = comparisons[0]["measured"] if comparisons else self.judged.get("measured")
         return only or self.judged.get("missing", "")
 
-    def parts(self) -> tuple[str, str, str]:
-        """The article's words or nothing, the question, and the verdict with its mark."""
+    @property
+    def quote(self) -> str:
+        """The article's words; nothing for a statement of ours."""
         ours = self.statement["whose"] == "ours"
-        quote = "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
-        judged = self.judged["verdict"]
-        seen = self.statement.get("seen") and judged in ("holds", "does not hold", "undecided")
-        return quote, self.statement["question"], judged + " (result seen beforehand)" * bool(seen)
+        return "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
 
     def _line(self) -> tuple[str, str, str, str]:
         """The verdict, what was measured, the rule where runs decide, and whether the result had been seen."""
-        verdict, _, seen = self.parts()[2].partition(" (")
-        comparisons = self.judged.get("comparisons")
+        verdict, comparisons = self.judged["verdict"], self.judged.get("comparisons")
+        decided = verdict in ("holds", "does not hold", "undecided")
+        seen = "result seen beforehand" if self.statement.get("seen") and decided else ""
         if not comparisons:
-            return verdict, self.measured, "", seen.rstrip(")")
+            return verdict, self.measured, "", seen
         seeds = comparisons[0]["seeds"]  # of pairs each seed has two runs
         rule = f"counts as true if {self.judged['true if']}; {seeds} seeds"
-        return verdict, self.said or self.measured, rule, seen.rstrip(")")
+        if "confirmation" in self.judged:
+            rule += f"; again on Fashion-MNIST: {self.judged['confirmation']['verdict']}"
+        return verdict, self.said or self.measured, rule, seen
 
     def __repr__(self) -> str:
-        quote, question, _ = self.parts()
         verdict, measured, *small = self._line()
-        said = f"“{quote}” " if quote else ""
+        said = f"“{self.quote}” " if self.quote else ""
         how = ", ".join(filter(None, small))
-        return f"{said}{question} {verdict}: {measured}" + (f" ({how})" if how else "")
+        return f"{said}{self.statement['question']} {verdict}: {measured}" + (f" ({how})" if how else "")
 
     def _repr_html_(self) -> str:
-        quote, question, _ = map(html.escape, self.parts())
+        quote, question = html.escape(self.quote), html.escape(self.statement["question"])
         verdict, measured, rule, seen = map(html.escape, self._line())
         said = f"<q>{quote}</q> " if quote else ""
         summary = ", ".join(filter(None, ("how it was judged", seen)))

@@ -47,6 +47,7 @@ def test_counts_say_what_was_seen_and_what_chance_may_do():
     lines = article.counts().splitlines()
     assert "before they were registered" in lines[0] and "asked anew" in lines[1]
     assert "wrong on average" in lines[2] and lines[3].startswith("on Fashion-MNIST, ")
+    assert re.search(r"where both data sets decide, \d+ agree and \d+ do not$", lines[3])
 
 
 def test_a_forest_has_a_row_for_each_comparison():

@@ -38,6 +38,11 @@ def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
         lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 
 
+def test_a_verdict_line_says_what_came_out_when_it_was_judged_again():
+    again = lesson.judged()["sgd-really-large-fails"][1]["confirmation"]["verdict"]
+    assert f"3 seeds; again on Fashion-MNIST: {again}" in repr(lesson.verdict("sgd-really-large-fails"))
+
+
 def test_every_statement_has_a_verdict_line():
     for name in lesson.judged():
         assert lesson.verdict(name).measured, name

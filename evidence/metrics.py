@@ -1,8 +1,7 @@
 """What is measured on a run, and on the runs of one seed at several rates.
 
-A metric of a run takes the run; one of a grid takes a mapping from rates to the runs of one seed; one of
-a sweep takes the rate that a rule of the range test suggests, and the losses of one seed's grid. Epochs count
-from 1.
+A metric of a run takes the run; one of a grid takes a mapping from rates to the runs of one seed; one of a sweep
+takes the rate that a rule of the range test suggests, and the losses of one seed's grid. Epochs count from 1.
 What a run has measured besides its history is in `measured`, lists as the probes in probes.py describe them.
 """
 

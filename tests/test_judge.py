@@ -344,6 +344,17 @@ def test_what_too_few_runs_cannot_show_is_said(register):
             assert statement.study in ("decay-grid", "rate-grid", "range-test", "cycles"), statement.id
 
 
+def test_ten_runs_of_one_rate_lie_apart_by_the_factor_that_quoted_losses_may():
+    for label in ("Adam 0.001", "Adam 0.01"):
+        found = {
+            run.experiment.seed: run.test_loss
+            for name in ("01", "adam-rates")
+            for run in lr_study.load_runs(str(store.RUNS / f"{name}.jsonl"))
+            if run.label == label
+        }
+        assert len(found) == 10 and 1.2 < max(found.values()) / min(found.values()) < 1.5
+
+
 def test_notebook_02_says_in_words_what_came_out():
     judged = json.loads(judge.VERDICTS.read_text(encoding="utf-8"))["verdicts"]
     wider, better = (

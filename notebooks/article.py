@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 import lesson
 
 OURS = "Ours"  # the section of what the article does not say
-MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checked": "–"}
 ELSEWHERE = "on Fashion-MNIST"
 
 
@@ -216,10 +215,11 @@ class Answers:
 
     def _lines(self, question: str) -> list[tuple[str, str, str, str]]:
         """Id, verdict with its mark, claim and what was measured."""
-        return [
-            (line.statement["id"], f"{MARKS[line.judged['verdict']]} {line.judged['verdict']}", claim, line.said)
-            for line, claim in self.questions[question]
-        ]
+        lines = []
+        for line, claim in self.questions[question]:
+            verdict = line.judged["verdict"]
+            lines.append((line.statement["id"], f"{lesson.MARKS[verdict]} {verdict}", claim, line.said))
+        return lines
 
     def __repr__(self) -> str:
         text = []
@@ -246,7 +246,7 @@ class Overview:
         self.lines = [line for line in _lines() if line.statement["whose"] == whose]
 
     def _by_verdict(self) -> Iterator[tuple[str, list[lesson.Verdict]]]:
-        for verdict, mark in MARKS.items():
+        for verdict, mark in lesson.MARKS.items():
             found = [line for line in self.lines if line.judged["verdict"] == verdict]
             if found:
                 yield f"{mark} {verdict}: {len(found)}", found
@@ -260,7 +260,7 @@ class Overview:
             items = ""
             for line in found:
                 quote, question = html.escape(_quote(line)), html.escape(line.statement["question"])
-                measured = html.escape("; ".join(_found(line.judged)))
+                measured = html.escape("; ".join(lesson.found(line.judged)))
                 items += f"<li>{quote} <a href='#{line.statement['id']}'>{question}</a> <em>{measured}</em></li>"
             folded += f"<details><summary><strong>{heading}</strong></summary><ul>{items}</ul></details>"
         return f"<div style='max-width:45em'>{folded}</div>"
@@ -269,16 +269,6 @@ class Overview:
 def _quote(line: lesson.Verdict) -> str:
     """The article's words in quotation marks; nothing for a statement of ours."""
     return f"“{line.quote}”" if line.quote else ""
-
-
-def _found(judged: Mapping[str, Any]) -> list[str]:
-    """What a verdict rests on, a line for each comparison; of several, the first line names what is measured."""
-    comparisons = judged.get("comparisons", ())
-    if len(comparisons) < 2:
-        return [comparisons[0]["measured"] if comparisons else judged.get("measured") or judged["missing"]]
-    words = [one["measured"].partition(": ") for one in comparisons]
-    lines = [f"{MARKS[one['verdict']]} {word[2]}" for one, word in zip(comparisons, words, strict=True)]
-    return [f"{words[0][0]}:", *lines]
 
 
 def _small_print(line: lesson.Verdict) -> tuple[str, str]:
@@ -302,7 +292,7 @@ class Statements:
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{MARKS[line.judged['verdict']]} {line.judged['verdict']} · {line.statement['id']}"
+            f"{lesson.MARKS[line.judged['verdict']]} {line.judged['verdict']} · {line.statement['id']}"
             for line in self.lines
         )
 
@@ -312,12 +302,12 @@ class Statements:
 
 def _entry(line: lesson.Verdict) -> str:
     statement, found = line.statement, line.judged
-    text = [f"<strong>{MARKS[found['verdict']]} {found['verdict']}</strong> {html.escape(_quote(line))}"]
+    text = [f"<strong>{lesson.MARKS[found['verdict']]} {found['verdict']}</strong> {html.escape(_quote(line))}"]
     text.append(html.escape(statement["question"]))
-    text.append("<br>".join(f"<em>{html.escape(words)}</em>" for words in _found(found)))
+    text.append("<br>".join(f"<em>{html.escape(words)}</em>" for words in lesson.found(found)))
     if "confirmation" in found:
         again = found["confirmation"]
-        said = html.escape("; ".join(_found(again)))
+        said = html.escape("; ".join(lesson.found(again)))
         alone = f" (by itself: {again['alone']}; among so many it may be chance)" if "alone" in again else ""
         text.append(f"{ELSEWHERE} <strong>{again['verdict']}</strong>{alone}: <em>{said}</em>")
     if "changed" in statement:

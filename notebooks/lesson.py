@@ -170,6 +170,19 @@ def judged() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
 _FOUND = re.compile(r"-?[\d.]+(?: of \d+)? \([^()]* to [^()]*\)")
 
 
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not recorded": "…", "not checked": "–"}
+
+
+def found(judged: Mapping[str, Any]) -> list[str]:
+    """What a verdict rests on, a line for each comparison; of several, the first line names what is measured."""
+    comparisons = judged.get("comparisons", ())
+    if len(comparisons) < 2:
+        return [comparisons[0]["measured"] if comparisons else judged.get("measured") or judged["missing"]]
+    words = [one["measured"].partition(": ") for one in comparisons]  # what is measured is the same for all
+    lines = [f"{MARKS[one['verdict']]} {word[2]}" for one, word in zip(comparisons, words, strict=True)]
+    return [f"{words[0][0]}:", *lines]
+
+
 class Verdict:
     """A line on a statement: what was asked, the verdict of the evidence, and what was measured."""
 
@@ -178,25 +191,19 @@ class Verdict:
             raise ValueError(f"name must be the id of a statement in evidence/statements.toml, got {name!r}")
         self.statement, self.judged = judged()[name]
         self.said = said
-        found = [_FOUND.search(one["measured"]) for one in self.judged.get("comparisons", ())]
-        if said is not None and found:
-            if said.count("{}") != len(found) or not all(found):
+        spans = [_FOUND.search(one["measured"]) for one in self.judged.get("comparisons", ())]
+        if said is not None and spans:
+            if said.count("{}") != len(spans) or not all(spans):
                 raise ValueError(
-                    f"said must have a {{}} for each of {len(found)} intervals of {name}, got {said!r}"
+                    f"said must have a {{}} for each of {len(spans)} intervals of {name}, got {said!r}"
                 )
-            self.said = said.format(*(one[0] for one in found))
+            self.said = said.format(*(one[0] for one in spans))
 
     @property
     def measured(self) -> str:
-        """What the verdict rests on, in words; of several comparisons each with its own verdict."""
-        comparisons = self.judged.get("comparisons", ())
-        if len(comparisons) > 1:
-            # What is measured is the same for all.
-            words = [one["measured"].partition(": ") for one in comparisons]
-            said = [f"{one['verdict']}: {word[2]}" for one, word in zip(comparisons, words, strict=True)]
-            return f"{words[0][0]}: " + "; ".join(said)
-        only = comparisons[0]["measured"] if comparisons else self.judged.get("measured")
-        return only or self.judged.get("missing", "")
+        """What the verdict rests on, in a line."""
+        first, *others = found(self.judged)
+        return f"{first} {'; '.join(others)}" if others else first
 
     @property
     def quote(self) -> str:

@@ -93,7 +93,7 @@ def test_an_answer_has_the_verdict_and_the_numbers_of_the_evidence():
     _, judged = lesson.judged()["acceptable-large-higher-loss"]
     said = repr(answers).splitlines()[1]
     assert said.startswith(
-        f"  {article.MARKS[judged['verdict']]} {judged['verdict']}: At 0.01 Adam ends higher. Its"
+        f"  {lesson.MARKS[judged['verdict']]} {judged['verdict']}: At 0.01 Adam ends higher. Its"
     )
     value, low, high = (math.exp(judged["comparisons"][0][key]) for key in ("value", "low", "high"))
     assert f"Its loss is {value:.3g} ({low:.3g} to {high:.3g}) times as high." in said

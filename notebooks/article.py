@@ -388,7 +388,8 @@ def _draw(ax: Axes, place: int, panel: str, row: tuple[Mapping[str, Any], Mappin
     if panel == "times" and not 1 / LARGEST < value < LARGEST:
         marker = ">" if value > 1 else "<"
     ax.plot(value, place, marker, color=look["color"])
-    ax.text(0.01, place - 0.36, label, fontsize=10, transform=ax.get_yaxis_transform())
+    size = 10 if len(label) < 60 else 9  # longer ones would stick out of the panel
+    ax.text(0.01, place - 0.36, label, fontsize=size, transform=ax.get_yaxis_transform())
 
 
 def forest(section: str) -> Figure | None:

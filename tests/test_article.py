@@ -82,6 +82,18 @@ def test_rows_of_one_statement_have_different_names():
     plt.close(figure)
 
 
+@pytest.mark.parametrize("section", article.sections())
+def test_no_label_sticks_out_of_its_panel(section):
+    figure = article.forest(section)
+    if figure is None:
+        return
+    figure.canvas.draw()
+    for axes in figure.axes:
+        for label in axes.texts:
+            assert label.get_window_extent().x1 <= axes.get_window_extent().x1, label.get_text()
+    plt.close(figure)
+
+
 def test_a_section_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"section must be one of .*, Ours, got 'no'"):
         article.forest("no")

@@ -328,7 +328,7 @@ def exponential_is_smooth() -> Computed:
 
 
 def decays_end_smaller() -> Computed:
-    """The four decays over 25 epochs, as the studies run them: is the last rate below the first?"""
+    """The article's decays over 25 epochs, as the studies run them: is the last rate below the first?"""
     plans = studies.schemes(INITIAL, EPOCHS, 8)
     rates = {name: lr.learning_rates(plan, [0, EPOCHS * studies.STEPS - 1]) for name, plan in plans.items()}
     kept = {name: float(last / first) for name, (first, last) in rates.items() if name != "fixed"}

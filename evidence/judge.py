@@ -328,7 +328,11 @@ def measured(statement: Statement, name: str, library: Library) -> dict[str, Any
     if missing:
         return {"verdict": NOT_RECORDED, "missing": missing}
     comparisons = [compared(statement, comparison, name, library) for comparison in statement.arms]
-    verdict = rules.combined([one["verdict"] for one in comparisons], statement.one_is_enough)
+    verdicts = [one["verdict"] for one in comparisons]
+    if statement.one_is_enough:
+        verdict = rules.one_of(verdicts, [one["p"] for one in comparisons])
+    else:
+        verdict = rules.combined(verdicts)
     return {"verdict": verdict, "comparisons": comparisons}
 
 

@@ -370,17 +370,15 @@ def possible(direction: str, smallest: float, reference: float, seeds: int) -> s
     return {verdict for verdict, can in ((HOLDS, holds.any()), (FAILS, fails.any())) if can}
 
 
-def combined(verdicts: Sequence[str], one_is_enough: bool = False) -> str:
-    """The verdict on a claim about which several comparisons were made.
+def combined(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim that all of several comparisons must bear out.
 
-    As a rule all must bear it out. It holds where all hold: no correction is needed, since the chance that all do
-    wrongly is at most that of one. It does not hold where one does not; that side's chance of error grows with the
-    number of comparisons, so there should be few. Where one is enough, it is the other way round: that something
-    depends on "other hyperparameters" is not refuted by one on which it does not.
+    It holds where all hold: no correction is needed, since the chance that all do wrongly is at most that of one.
+    It does not hold where one does not; that side's chance of error grows with the number of comparisons, so there
+    should be few.
 
     Args:
         verdicts: One or more verdicts.
-        one_is_enough: Whether one comparison that holds bears the claim out.
 
     Returns:
         One verdict.
@@ -390,8 +388,25 @@ def combined(verdicts: Sequence[str], one_is_enough: bool = False) -> str:
     """
     if not verdicts or not set(verdicts) <= {HOLDS, FAILS, UNDECIDED}:
         raise ValueError(f"verdicts must be {HOLDS!r}, {FAILS!r} or {UNDECIDED!r}, one or more, got {verdicts!r}")
-    decisive, otherwise = (HOLDS, FAILS) if one_is_enough else (FAILS, HOLDS)
-    return decisive if decisive in verdicts else UNDECIDED if UNDECIDED in verdicts else otherwise
+    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+
+
+def one_of(verdicts: Sequence[str], p_values: Sequence[float]) -> str:
+    """The verdict on a claim that one of several comparisons bears out, such as that it depends on the data.
+
+    It holds where one holds at a level divided by their number (Bonferroni), since each is a chance to be wrong.
+    It never fails: what was not found in these cases may be found in others.
+
+    Args:
+        verdicts: One or more verdicts.
+        p_values: Those of the comparisons, see `p_value`.
+
+    Returns:
+        "holds" or "undecided".
+    """
+    level = (1 - CONFIDENCE) / len(verdicts)
+    found = any(verdict == HOLDS and p < level for verdict, p in zip(verdicts, p_values, strict=True))
+    return HOLDS if found else UNDECIDED
 
 
 def p_value(effect: Effect, direction: str, smallest: float) -> float:

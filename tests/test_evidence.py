@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import lr_helpers as lr
 import lr_study
 from evidence import __main__, exact, judge, metrics, probes, published, record, rules, statements, store, studies
 from evidence.finders import results
@@ -316,6 +317,17 @@ def test_biases_alone_move_and_nothing_else_does():
     assert np.shape(lists["output/bias updates"]) == (3, 10)
     # Adam's first step is the rate, but for a digit that is a tenth of the batch.
     assert np.median(np.abs(lists["output/bias updates"][0])) == pytest.approx(0.5, rel=0.01)
+
+
+def test_time_decay_as_printed_multiplies_its_factors_up_and_ends_at_a_tenth():
+    for epochs in (6, 12, 25):
+        schedule = studies.schemes(0.3, epochs, 4)["time as printed"]
+        rates = lr.learning_rates(schedule, [epoch * studies.STEPS for epoch in range(epochs)])
+        decay = rates[0] / rates[1] - 1
+        assert rates[0] == pytest.approx(0.3)
+        assert rates[1:] == pytest.approx([rates[n - 1] / (1 + decay * n) for n in range(1, epochs)], rel=1e-3)
+        assert rates[-1] / (1 + decay * epochs) == pytest.approx(0.03, rel=1e-2)
+        assert lr.learning_rates(schedule, [studies.STEPS - 1])[0] == rates[0]
 
 
 def test_smith_cycle_goes_up_and_down_and_then_far_below():

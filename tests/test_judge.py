@@ -199,9 +199,12 @@ def test_several_comparisons_make_one_verdict():
     assert rules.combined(["holds", "holds"]) == "holds"
     assert rules.combined(["holds", "undecided"]) == "undecided"
     assert rules.combined(["holds", "undecided", "does not hold"]) == "does not hold"
-    assert rules.combined(["holds", "undecided", "does not hold"], one_is_enough=True) == "holds"
-    assert rules.combined(["does not hold", "undecided"], one_is_enough=True) == "undecided"
-    assert rules.combined(["does not hold", "does not hold"], one_is_enough=True) == "does not hold"
+
+
+def test_one_of_several_is_enough_only_beyond_what_so_many_show_by_chance_and_none_is_no_refutation():
+    assert rules.one_of(["holds", "does not hold"], [0.02, 0.001]) == "holds"
+    assert rules.one_of(["holds", "does not hold"], [0.03, 0.001]) == "undecided"
+    assert rules.one_of(["does not hold", "does not hold"], [0.001, 0.001]) == "undecided"
 
 
 def test_capped_counts_a_failed_run_as_equal_guesses():

@@ -261,7 +261,7 @@ def step_first_drops() -> Computed:
     ratio = article_step(1.0, 30)[20] / article_step(1.0, 30)[0]
     return Computed(
         0.5 * ratio == 0.025,
-        f"each rate, and each drop, is {ratio:g} of the one before, so 0.5, 0.25, 0.125; 0.025 is a slip",
+        f"each rate, and each drop, is {ratio:g} of the one before; 0.025 and 0.0125 would follow 0.05, not 0.5",
     )
 
 

@@ -136,7 +136,7 @@ def check_sgd_rate(rate: Any, losses: Sequence[float] | None) -> None:
     if last < 0.5:
         return _verdict(True, f"{rate:g} ends at {last:.2f}. At Adam's 0.001 SGD has hardly begun.")
     if not math.isfinite(last) or rate >= 0.2:
-        why = "Beyond the wall, or so near that it jumps about. Go down by a factor of three."
+        why = "Beyond the wall, or so near that it does not live. Go down by a factor of three."
         return _verdict(False, f"{rate:g} ends at {last:.2f}. {why}")
     if last > 2.2:
         return _verdict(False, f"{rate:g} ends at {last:.2f}: it has not begun. Go up by powers of ten.")

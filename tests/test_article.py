@@ -64,6 +64,9 @@ def test_a_forest_has_a_row_for_each_comparison():
 def test_a_bar_lies_in_the_grey_where_a_statement_holds(section):
     """The picture and the verdict say the same: wholly inside, wholly outside, or across an edge."""
     for panel, statement, comparison, label in article._rows(section):
+        if label.endswith(article.AMONG_SO_MANY):
+            assert comparison["verdict"] == "undecided"
+            continue
         ends = [article._placed(panel, statement, comparison, comparison[key]) for key in ("low", "high")]
         grey = [
             [article._placed(panel, statement, comparison, end) for end in span]

@@ -327,7 +327,8 @@ def schemes(rate: float, epochs: int, every: int) -> dict[str, Any]:
 
     Linear decay ends at 0, step decay halves, the others end at a tenth. "time" is Lau's 1 / (1 + k·t), which
     falls fastest at first; it was recorded as the article's until a reader of notebook 08 saw that the article's
-    multiplies its factors up and falls slowly at first: "time as printed", added after all other runs. Only `decay_grid`, whose picture notebook 02 shows, still has both.
+    multiplies its factors up and falls slowly at first: "time as printed", added after all other runs. Lau's stays
+    in `decay_grid`, whose picture notebook 02 shows.
     """
     per_epoch = {"steps_per_epoch": STEPS}
     return {

@@ -371,6 +371,13 @@ def test_notebook_02_says_in_words_what_came_out():
     assert sum(one["low"] > 0 for one in sgd) == 3
 
 
+def test_notebook_03_says_in_words_whose_range_is_wider():
+    judged = json.loads(judge.VERDICTS.read_text(encoding="utf-8"))["verdicts"]["adaptive-forgives-one"]
+    adam, *others = judged["comparisons"]
+    assert all(one["low"] > 0 for one in judged["comparisons"])
+    assert adam["verdict"] == "undecided" and all(one["verdict"] == "holds" for one in others)
+
+
 def test_notebook_06_says_in_words_how_the_plans_ended():
     runs = [run for run in lr_study.load_runs(store.path_of("strategies")) if run.experiment.seed >= 5]
     ends = {}

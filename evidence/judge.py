@@ -17,6 +17,7 @@ from .store import Recorded, Swept
 
 VERDICTS = Path(__file__).with_name("verdicts.json")
 SOURCES = Path(__file__).with_name("sources.toml")  # what was read in a source, by id of the statement
+SAME = {"decay-sgd": "with SGD", "fashion/plateau": "on Fashion-MNIST"}  # what is subtracted, in words
 GUESS = "guess"  # in place of a range test's rule: each rate of the grid
 NOT_RECORDED, NOT_CHECKED = "not recorded", "not checked"
 Numbers = dict[int, float]  # by seed
@@ -203,7 +204,7 @@ def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect
     if made.kind == "shares":
         return f"{words}: share of {arms[0]} less that of {arms[1]}: {plain(made.value, 2)} ({_span(ends[1:])})"
     value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
-    elsewhere = f", divided by the same in {statement.minus}" if statement.minus else ""
+    elsewhere = f", divided by the same {SAME[statement.minus]}" if statement.minus else ""
     if log:
         return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}{elsewhere}"
     return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)}){elsewhere}"
@@ -280,6 +281,8 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
         made = effect(statement, comparison, name, library)
     except ValueError as error:
         return entry | {"verdict": rules.UNDECIDED, "measured": str(error), "p": 1.0}
+    if statement.one_is_enough:
+        made = rules.widened(made, len(statement.arms))
     claim = statement.direction, statement.smallest
     verdict = rules.verdict(made, *claim)
     words = in_words(statement, comparison, made)
@@ -329,11 +332,8 @@ def measured(statement: Statement, name: str, library: Library) -> dict[str, Any
         return {"verdict": NOT_RECORDED, "missing": missing}
     comparisons = [compared(statement, comparison, name, library) for comparison in statement.arms]
     verdicts = [one["verdict"] for one in comparisons]
-    if statement.one_is_enough:
-        verdict = rules.one_of(verdicts, [one["p"] for one in comparisons])
-    else:
-        verdict = rules.combined(verdicts)
-    return {"verdict": verdict, "comparisons": comparisons}
+    combine = rules.one_of if statement.one_is_enough else rules.combined
+    return {"verdict": combine(verdicts), "comparisons": comparisons}
 
 
 def p_of(entry: Mapping[str, Any]) -> float:

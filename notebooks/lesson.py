@@ -209,7 +209,7 @@ class Verdict:
     def quote(self) -> str:
         """The article's words; nothing for a statement of ours."""
         ours = self.statement["whose"] == "ours"
-        return "" if ours else self.statement["quote"].replace("\\[latex\\]", "").replace("\\[/latex\\]", "")
+        return "" if ours else re.sub(r"\\\[/?latex\\\]|\*\*|\b_\B|\B_\b", "", self.statement["quote"])
 
     def _line(self) -> tuple[str, str, str, str]:
         """The verdict, what was measured, the rule where runs decide, and whether the result had been seen."""

@@ -204,7 +204,8 @@ def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect
     if made.kind == "shares":
         return f"{words}: share of {arms[0]} less that of {arms[1]}: {plain(made.value, 2)} ({_span(ends[1:])})"
     value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
-    elsewhere = f", divided by the same {SAME[statement.minus]}" if statement.minus else ""
+    same = SAME.get(statement.minus, f"in {statement.minus}")
+    elsewhere = f", divided by the same {same}" if statement.minus else ""
     if log:
         return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}{elsewhere}"
     return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)}){elsewhere}"

@@ -35,10 +35,10 @@ class Effect:
     """An estimate with its interval.
 
     `value` is a mean paired difference, a mean or a share less a reference, or a difference of two shares; `low`
-    and `high` are the ends of its 95 % interval; `seeds` is the number of runs, or of pairs, behind it. `kind` is
-    "mean", "share" or "shares". `failed` has the number of failed runs of each arm, where whoever made the effect
-    knows it. `spread` is the standard deviation of one difference (nan for shares), `counts` and `reference` are
-    what shares were computed from.
+    and `high` are the ends of its interval, of 95 % unless `error` says otherwise; `seeds` is the number of runs,
+    or of pairs, behind it. `kind` is "mean", "share" or "shares". `failed` has the number of failed runs of each arm,
+    where whoever made the effect knows it. `spread` is the standard deviation of one difference (nan for shares),
+    `counts` and `reference` are what shares were computed from.
     """
 
     value: float
@@ -50,6 +50,7 @@ class Effect:
     spread: float = math.nan
     counts: tuple[int, ...] = ()
     reference: float = 0.0
+    error: float = 1 - CONFIDENCE
 
 
 # What goes in ------------------------------------------------------------------------------------------
@@ -401,9 +402,9 @@ def widened(effect: Effect, comparisons: int) -> Effect:
     Returns:
         The effect; of six comparisons its interval is one of 99.2 %.
     """
-    quantile = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, effect.seeds - 1)
-    half = float(quantile) * effect.spread / math.sqrt(effect.seeds)
-    return dataclasses.replace(effect, low=effect.value - half, high=effect.value + half)
+    error = (1 - CONFIDENCE) / comparisons
+    half = float(stats.t.ppf(1 - error / 2, effect.seeds - 1)) * effect.spread / math.sqrt(effect.seeds)
+    return dataclasses.replace(effect, low=effect.value - half, high=effect.value + half, error=error)
 
 
 def one_of(verdicts: Sequence[str]) -> str:
@@ -421,7 +422,7 @@ def one_of(verdicts: Sequence[str]) -> str:
 
 
 def p_value(effect: Effect, direction: str, smallest: float) -> float:
-    """The level at which the interval would just give a verdict: below 0.05, the 95 % interval gives one.
+    """The level at which the interval would just give a verdict: below 0.05, the interval of the effect gives one.
 
     For a mean it is the two-sided p value of Student's t test against the border of the claim, for "within" that
     of the border which decides (two one-sided tests). For shares it is found from the same exact intervals.
@@ -441,10 +442,10 @@ def p_value(effect: Effect, direction: str, smallest: float) -> float:
     borders = _borders(direction, smallest)
     above = [_tail(effect, border, "greater") for border in borders]
     below = [_tail(effect, border, "less") for border in borders]
+    one_sided = min(above[0], below[0])
     if len(borders) == 2:
-        inside, outside = max(above[0], below[1]), min(below[0], above[1])
-        return min(1.0, 2 * min(inside, outside))
-    return min(1.0, 2 * above[0], 2 * below[0])
+        one_sided = min(max(above[0], below[1]), below[0], above[1])  # inside both, or outside one
+    return min(1.0, 2 * one_sided * (1 - CONFIDENCE) / effect.error)
 
 
 def _tail(effect: Effect, border: float, alternative: str) -> float:
@@ -527,7 +528,7 @@ def _mean_decides(effect: Effect, direction: str, smallest: float, seeds: int) -
     borders = _borders(direction, smallest)
     distance = min(abs(effect.value - border) for border in borders)  # of two borders the nearer one decides
     noncentral = distance / effect.spread * math.sqrt(seeds)
-    return float(stats.nct.sf(stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1), seeds - 1, noncentral))
+    return float(stats.nct.sf(stats.t.ppf(1 - effect.error / 2, seeds - 1), seeds - 1, noncentral))
 
 
 def _share_decides(effect: Effect, direction: str, smallest: float, seeds: int) -> float:

@@ -207,6 +207,10 @@ def test_where_one_is_enough_intervals_are_wider_and_none_is_no_refutation():
     wide = rules.widened(effect, 6)
     assert (wide.low, wide.high) == pytest.approx((low, high))
     assert rules.verdict(effect, "apart", 0.1) == "holds" and rules.verdict(wide, "apart", 0.1) == "undecided"
+    claim = "apart", 0.1
+    assert rules.p_value(wide, *claim) == pytest.approx(6 * rules.p_value(effect, *claim))
+    assert rules.p_value(wide, *claim) > 0.05
+    assert rules.seeds_to_decide(wide, *claim) > rules.seeds_to_decide(effect, *claim)
     assert rules.one_of(["undecided", "does not hold", "holds"]) == "holds"
     assert rules.one_of(["does not hold", "does not hold"]) == "undecided"
 

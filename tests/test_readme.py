@@ -48,13 +48,17 @@ EIGHT = {
 }
 
 
-def findings():
+def lesson():
     sys.path.insert(0, str(ROOT / "notebooks"))
     import lesson
 
+    return lesson
+
+
+def findings():
     lines = []
     for name, (words, said) in EIGHT.items():
-        line = lesson.verdict(name, said)
+        line = lesson().verdict(name, said)
         measured = line.measured[0].upper() + line.measured[1:] + "." if said is None else line.said
         again = line.judged.get("confirmation")
         elsewhere = f" On Fashion-MNIST: {again['verdict']}." if again else ""
@@ -72,6 +76,10 @@ def four_balls():
 
 def test_the_findings_are_those_of_the_evidence():
     assert FINDINGS.search(README.read_text(encoding="utf-8")).group() == findings()
+
+
+def test_most_runs_of_sgd_fail_at_1_as_the_second_finding_says():
+    assert lesson().verdict("sgd-largest-fails").judged["verdict"] == "holds"
 
 
 def test_the_figure_is_the_one_of_notebook_00():

@@ -36,9 +36,9 @@ class Effect:
 
     `value` is a mean paired difference, a mean or a share less a reference, or a difference of two shares; `low`
     and `high` are the ends of its interval, of 95 % unless `error` says otherwise; `seeds` is the number of runs,
-    or of pairs, behind it. `kind` is "mean", "share" or "shares". `failed` has the number of failed runs of each arm,
-    where whoever made the effect knows it. `spread` is the standard deviation of one difference (nan for shares),
-    `counts` and `reference` are what shares were computed from.
+    or of pairs, behind it. `kind` is "mean", "share" or "shares". `failed` has the number of failed runs of each
+    arm, where whoever made the effect knows it. `spread` is the standard deviation of one difference (nan for
+    shares), `counts` and `reference` are what shares were computed from.
     """
 
     value: float

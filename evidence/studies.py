@@ -372,12 +372,14 @@ def decay_sgd(runs: Sequence[Run] = ()) -> list[Experiment]:
 
 
 def decay_grid(runs: Sequence[Run] = ()) -> list[Experiment]:
-    """SGD, five schemes from five initial rates, six epochs: how wide is the range that works?
+    """SGD, five schemes from seven initial rates, six epochs: how wide is the range that works?
 
-    Recorded (02.jsonl), three seeds, but for the article's own time decay. Too short to ask which ends lower.
-    New: 5 × 3 × 6 = 90.
+    Recorded (02.jsonl, and the article's own time decay), three seeds, from half decades. Too short to ask which
+    ends lower. At the upper end, where runs begin to fail, half a decade is too far apart to tell a gain: so 0.56
+    and 0.75, an eighth of a decade apart and from 1.
+    New: 2 × 5 × 3 × 6 = 180.
     """
-    rates = (0.01, 0.03, 0.1, 0.3, 1.0)
+    rates = (0.01, 0.03, 0.1, 0.3, 0.56, 0.75, 1.0)
     arms = {f"{scheme} {rate:g}": SGD(schemes(rate, 6, 2)[scheme]) for rate in rates for scheme in SCHEMES}
     return each(arms, FIRST, 6)
 

@@ -204,11 +204,12 @@ def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect
     if made.kind == "shares":
         return f"{words}: share of {arms[0]} less that of {arms[1]}: {plain(made.value, 2)} ({_span(ends[1:])})"
     value, *span = (math.exp(x + statement.offset) if log else x + statement.offset for x in ends)
-    same = SAME.get(statement.minus, f"in {statement.minus}")
-    elsewhere = f", divided by the same {same}" if statement.minus else ""
+    if statement.minus:
+        same = SAME.get(statement.minus, f"in {statement.minus}")
+        return f"{words}: {arms[0]} over {arms[1]} is {plain(value)} ({_span(span)}) times the same {same}"
     if log:
-        return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}{elsewhere}"
-    return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)}){elsewhere}"
+        return f"{words}: {arms[0]} is {plain(value)} ({_span(span)}) times {arms[1]}"
+    return f"{words}: {arms[0]} less {arms[1]}: {plain(value)} ({_span(span)})"
 
 
 def _span(ends: Sequence[float]) -> str:
@@ -399,8 +400,8 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
     return {"summary": summary(register, verdicts, family), "verdicts": dict(sorted(verdicts.items()))}
 
 
-def _said(holds: bool) -> str:
-    return rules.HOLDS if holds else rules.FAILS
+def _said(holds: bool | None) -> str:
+    return {True: rules.HOLDS, False: rules.FAILS, None: rules.UNDECIDED}[holds]
 
 
 def summary(

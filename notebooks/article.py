@@ -70,9 +70,9 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
             "Its runs are Adam's, and several entries that do not hold are this slip again.",
         ),
         (
-            "announces-decay",
-            "It shows how a decay improves learning.",
-            "No network is trained with one.",
+            "ours-no-run-has-a-decay",
+            "None of its networks is trained with a decay.",
+            "It shows decays in words, and as curves of the rate.",
         ),
     ],
     "What do large and small rates do?": [
@@ -150,7 +150,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
     "Do adaptive optimizers free us from choosing a rate?": [
         (
             "adaptive-needs-a-rate",
-            "Adam needs one.",
+            "With Adam the rate still matters.",
             "The worst of six ends at over twice the best loss on {} grids.",
         ),
         (
@@ -182,7 +182,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "ours-range-test-or-default",
-            "So does Adam's default.",
+            "Adam's default, 0.001, does as well.",
             "The loss at the test's rate is {} times that at the default.",
         ),
         (
@@ -319,8 +319,9 @@ class Statements:
 
 def _entry(line: lesson.Verdict) -> str:
     statement, found = line.statement, line.judged
-    text = [f"<strong>{lesson.MARKS[found['verdict']]} {found['verdict']}</strong> {html.escape(_quote(line))}"]
-    text.append(html.escape(statement["question"]))
+    verdict = f"<strong>{lesson.MARKS[found['verdict']]} {found['verdict']}</strong>"
+    text = [html.escape(_quote(line))] if line.quote else []
+    text.append(f"{html.escape(statement['question'])} {verdict}")
     text.append("<br>".join(f"<em>{html.escape(words)}</em>" for words in lesson.found(found)))
     if "confirmation" in found:
         again = found["confirmation"]
@@ -341,7 +342,7 @@ PANELS = {"loss": "times", "log": "times", "yes": "share", "number": "own"}
 AXES = {
     "times": "times what it is compared with",
     "share": "share of the runs, %",
-    "own": "each row on a scale of its own",
+    "own": "less what it is compared with, each row on a scale of its own",
 }
 LARGEST = 4  # of the factors that are drawn, and its inverse the smallest; what lies beyond has an arrow
 LOOKS = {"holds": lesson.STYLES[0], "does not hold": lesson.STYLES[1], "undecided": lesson.STYLES[4]}
@@ -366,7 +367,8 @@ def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     arms = [arm for arm, of in zip(comparison["arms"], places, strict=True) if len(set(of)) > 1]  # that differ
     arm = " / ".join(arms).removeprefix("SGD, ")  # those that are long
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
-    failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
+    name += f" against {statement['minus']}" if "minus" in statement else ""
+    failed = f"; {sum(comparison['failed'])} runs failed" if any(comparison["failed"]) else ""
     return f"{name} ({comparison['seeds']}{failed})"
 
 
@@ -446,7 +448,9 @@ def forest(section: str) -> Figure | None:
             ax.axvline(1, color="0.4", linewidth=1, zorder=0)
         else:
             ax.set(xlim=(-2, 102) if panel == "share" else (-1.15, 1.15))
-            ax.tick_params(bottom=panel == "share", labelbottom=panel == "share")
+        if panel == "own":
+            ax.set_xticks([0], ["0"])
+            ax.axvline(0, color="0.4", linewidth=1, zorder=0)
         for place, row in enumerate(panels[panel]):
             _draw(ax, place, panel, row)
         ax.set(yticks=[], ylim=(len(panels[panel]) - 0.5, -0.7), xlabel=AXES[panel])

@@ -111,10 +111,9 @@ def run(number, seed, threads, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "threads"), [(2, 1), (3, 2)])
 @pytest.mark.parametrize("number", CLAIMS)
-def test_what_a_lesson_says_of_its_runs(number, seed, threads, monkeypatch):
-    assert run(number, seed, threads, monkeypatch) == []
+def test_what_a_lesson_says_of_its_runs(number, monkeypatch):
+    assert run(number, 2, 1, monkeypatch) == []  # the seed and the threads are others than a reader's
 
 
 @pytest.mark.slow

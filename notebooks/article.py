@@ -117,7 +117,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
             "decay-is-better-sgd",
             "With SGD all four kinds of decay do, with our settings.",
             "After twelve epochs the test loss is {} times as high with linear, {} "
-            "with step, {} with time, {} with exponential decay.",
+            "with step, {} with time, {} with exponential decay, which lost a run.",
         ),
         (
             "decay-is-better-adam",
@@ -342,7 +342,7 @@ PANELS = {"loss": "times", "log": "times", "yes": "share", "number": "own"}
 AXES = {
     "times": "times what it is compared with",
     "share": "share of the runs, %",
-    "own": "less what it is compared with, each row on a scale of its own",
+    "own": "less what it is compared with; scales differ",
 }
 LARGEST = 4  # of the factors that are drawn, and its inverse the smallest; what lies beyond has an arrow
 LOOKS = {"holds": lesson.STYLES[0], "does not hold": lesson.STYLES[1], "undecided": lesson.STYLES[4]}
@@ -365,10 +365,10 @@ def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
     places = zip(*statement["arms"], strict=True)
     arms = [arm for arm, of in zip(comparison["arms"], places, strict=True) if len(set(of)) > 1]  # that differ
-    arm = " / ".join(arms).removeprefix("SGD, ")  # those that are long
+    arm = " / ".join(arms).removeprefix("SGD, ").replace(" as printed", "")  # those that are long
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
     name += f" against {statement['minus']}" if "minus" in statement else ""
-    failed = f"; {sum(comparison['failed'])} runs failed" if any(comparison["failed"]) else ""
+    failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
     return f"{name} ({comparison['seeds']}{failed})"
 
 

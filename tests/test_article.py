@@ -30,8 +30,9 @@ def test_every_statement_has_an_entry_and_a_line_that_leads_there():
 
 def test_an_entry_says_what_was_found_and_when_it_counts_as_true():
     entry = entries()["high-start-converges"]
-    assert entry.startswith("<strong>✗ does not hold</strong> “by setting a quite high learning rate")
-    assert "runs that learned something:</em><br><em>✗ linear 1: 0 of 3" in entry
+    assert entry.startswith("“by setting a quite high learning rate")
+    assert "with each decay learn? <strong>✗ does not hold</strong>" in entry
+    assert "runs that learned something:</em><br><em>✗ linear 0.75: 0 of 3" in entry
     border = "counts as true if above 90 % of them; 3 runs can refute this, and cannot confirm it"
     assert f"high-start-converges: {border}; over 3; result seen beforehand; lesson 02" in entry
     assert "adam-default: computed; lesson 01" in entries()["adam-default"]
@@ -53,9 +54,9 @@ def test_counts_say_what_was_seen_and_what_chance_may_do():
 def test_a_forest_has_a_row_for_each_comparison():
     figure = article.forest("Setting the Default Learning Rate in advance")
     ratios = [axes.get_xlabel() for axes in figure.axes]
-    assert ratios == ["share of the runs, %", "each row on a scale of its own"]
+    assert ratios == ["share of the runs, %", "less what it is compared with; scales differ"]
     labels = [label.get_text() for label in figure.axes[0].texts]
-    assert labels[0] == "high-start-converges, linear 1 (3; 3 failed)"
+    assert labels[0] == "high-start-converges, linear 0.75 (3; 3 failed)"
     assert len(labels) == 4 and len(figure.axes[1].texts) == 8
     plt.close(figure)
 

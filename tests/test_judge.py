@@ -376,7 +376,8 @@ def test_notebook_02_says_in_words_what_came_out():
     assert sorted(better) == ["holds", *["undecided"] * 3]
     adam, sgd = (judged[f"decay-is-better-{name}"]["comparisons"] for name in ("adam", "sgd"))
     assert all(one["value"] < 0 for one in adam) and sum(one["high"] < 0 for one in adam) == 3
-    assert sum(one["low"] > 0 for one in sgd) == 2
+    assert [one["low"] > 0 for one in sgd] == [True, False, False, False]
+    assert [sum(one["failed"]) for one in sgd] == [0, 0, 0, 1]  # so say README and notebook 08, too
 
 
 def test_notebook_03_says_in_words_whose_range_is_wider():

@@ -50,8 +50,8 @@ def test_every_statement_has_a_verdict_line():
 
 def test_several_comparisons_are_told_with_their_verdicts():
     line = lesson.verdict("high-start-converges")
-    assert line.measured.startswith("runs that learned something: ✗ linear 1: 0 of 3")
-    assert "; ? step 1: 1 of 3" in line.measured
+    assert line.measured.startswith("runs that learned something: ✗ linear 0.75: 0 of 3")
+    assert "; ? step 0.75: 1 of 3" in line.measured
 
 
 def test_spread_shows_median_and_range():

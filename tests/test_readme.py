@@ -20,8 +20,8 @@ FINDINGS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end findings -->)", r
 EIGHT = {
     "decay-is-better-sgd": (
         "Decaying rates are a better idea than a fixed one, with SGD",
-        "After twelve epochs, each at its best of rates half a decade apart, the test loss is {} times as high "
-        "with linear, {} with step, {} with time, {} with exponential decay.",
+        "After twelve epochs, each at its best of four rates, the test loss is {} times as high with linear, {} "
+        "with step, {} with time, {} with exponential decay, which lost a run.",
     ),
     "sgd-really-large-fails": (
         "A really large rate, 0.5, fails with SGD, too",

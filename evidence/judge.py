@@ -58,7 +58,7 @@ def answer(sweep: Swept, rule: str) -> float | None:
 
 
 def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Sequence[int]) -> Numbers:
-    """A metric of the rates that a rule suggests, of one rate ("Adam 0.001"), or of the grid's ("Adam guess").
+    """A metric of the rates that a rule suggests, of one ("Adam 0.001"), or of the half decades ("Adam guess").
 
     A rule is held against the grid of each seed by itself, with the median of what its sweeps get there: what the
     answer is worth is as uncertain as the grids are, and twenty sweeps do not make three grids more. Of yes and no
@@ -70,7 +70,7 @@ def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Se
     if arm_of(arm) != arm:
         rates = {0: float(rule)}
     elif rule == GUESS:
-        rates = dict(enumerate(losses[seeds[0]]))
+        rates = dict(enumerate(rate for rate in losses[seeds[0]] if rate not in studies.BETWEEN))
     else:
         rates = {run.experiment.seed: answer(run, rule) for run in study.runs if run.label == label}
     if metric.of == "pair":

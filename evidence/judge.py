@@ -105,13 +105,15 @@ def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: 
     return {seed: metric.compute(runs[seed]) for seed in seeds}
 
 
-def failures(statement: Statement, arm: str, study: Recorded, seeds: Sequence[int]) -> tuple[int, int]:
+def failures(statement: Statement, arm: str, name: str, library: Library, seeds: Sequence[int]) -> tuple[int, int]:
     """How many runs of an arm failed, of how many; of a range test, how many sweeps gave no rate."""
+    study = library[name]
     if METRICS[statement.metric].of in ("sweep", "pair"):
         label, _, rule = arm.rpartition(" ")
         sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm and rule != GUESS else []
         return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
-    runs = [run for run in runs_of(study, arm) if run.experiment.seed in seeds]
+    studies = [study, library[statement.minus]] if statement.minus else [study]
+    runs = [run for one in studies for run in runs_of(one, arm) if run.experiment.seed in seeds]
     return sum(map(failed, runs)), len(runs)
 
 
@@ -144,7 +146,7 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
     Raises:
         ValueError: Where a seed has no number, as a wall has none that lies beyond the grid.
     """
-    metric, study = METRICS[statement.metric], library[name]
+    metric = METRICS[statement.metric]
     scale, seeds = metric.scale, seeds_of(statement, comparison, name, library)
     arms = [numbers(statement, arm, name, library, seeds) for arm in comparison]
     columns = [[arm[seed] for seed in arm] for arm in arms]
@@ -152,7 +154,7 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
         made = (
             rules.share(columns[0], statement.reference) if len(columns) == 1 else rules.share_difference(*columns)
         )
-        return _counted(made, statement, comparison, study, seeds)
+        return _counted(made, statement, comparison, name, library, seeds)
     if scale == "loss":
         columns = [list(rules.capped(column)[0]) for column in columns]
     pairs = [pair for arm, column in zip(arms, columns, strict=True) for pair in zip(arm, column, strict=True)]
@@ -171,13 +173,18 @@ def effect(statement: Statement, comparison: Sequence[str], name: str, library: 
                 one, two = rules.capped(one)[0], rules.capped(two)[0]
             second = second + (np.log(one) - np.log(two) if log else np.subtract(one, two))
         made = rules.paired_difference(first, second + statement.offset)
-    return _counted(made, statement, comparison, study, seeds)
+    return _counted(made, statement, comparison, name, library, seeds)
 
 
 def _counted(
-    made: rules.Effect, statement: Statement, comparison: Sequence[str], study: Recorded, seeds: Sequence[int]
+    made: rules.Effect,
+    statement: Statement,
+    comparison: Sequence[str],
+    name: str,
+    library: Library,
+    seeds: Sequence[int],
 ) -> rules.Effect:
-    counts = tuple(failures(statement, arm, study, seeds)[0] for arm in comparison)
+    counts = tuple(failures(statement, arm, name, library, seeds)[0] for arm in comparison)
     return dataclasses.replace(made, failed=counts)
 
 
@@ -216,19 +223,27 @@ def _span(ends: Sequence[float]) -> str:
     return " to ".join(map(plain, ends))
 
 
+def _chosen(statement: Statement, arm: str, study: Recorded, seeds: Sequence[int]) -> str:
+    """An arm that names no rate, with the one that its search chose."""
+    if METRICS[statement.metric].of != "run" or statement.minus:
+        return arm
+    labels = {run.label for run in runs_of(study, arm) if run.experiment.seed in seeds}
+    return labels.pop() if len(labels) == 1 else arm
+
+
 def _named(arm: str) -> str:
     """An arm with its rate written out: Adam 0.00001."""
     return arm if arm_of(arm) == arm else f"{arm_of(arm)} {plain(float(arm.rpartition(' ')[2]))}"
 
 
 def failures_in_words(
-    statement: Statement, comparison: Sequence[str], study: Recorded, seeds: Sequence[int]
+    statement: Statement, comparison: Sequence[str], name: str, library: Library, seeds: Sequence[int]
 ) -> str:
     """Which arms had runs that failed, or sweeps without an answer; empty where none, or where this is asked."""
     if statement.metric in ("failed", "survived"):
         return ""
     what = "sweeps without a rate" if METRICS[statement.metric].of in ("sweep", "pair") else "failed runs"
-    counts = {arm: failures(statement, arm, study, seeds) for arm in comparison}
+    counts = {arm: failures(statement, arm, name, library, seeds) for arm in comparison}
     said = [f"{_named(arm)} {count} of {total}" for arm, (count, total) in counts.items() if count]
     return f", {what}: {', '.join(said)}" if said else ""
 
@@ -287,15 +302,18 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
         made = rules.widened(made, len(statement.arms))
     claim = statement.direction, statement.smallest
     verdict = rules.verdict(made, *claim)
-    words = in_words(statement, comparison, made)
-    words += failures_in_words(
-        statement, comparison, library[name], seeds_of(statement, comparison, name, library)
-    )
+    seeds = seeds_of(statement, comparison, name, library)
+    words = in_words(statement, [_chosen(statement, arm, library[name], seeds) for arm in comparison], made)
+    words += failures_in_words(statement, comparison, name, library, seeds)
     if verdict == rules.UNDECIDED:
         more = rules.seeds_to_decide(made, *claim)
-        words += (
-            f", about {more} seeds in all would decide" if more else f", too close for {rules.MOST_SEEDS} seeds"
-        )
+        if statement.one_is_enough and not rules.decided(made.value, made.value, *claim)[0]:
+            more, plan = None, "more seeds would hardly show it"  # and its absence decides nothing
+        elif more:
+            plan = f"about {more} seeds in all would decide"
+        else:
+            plan = f"too close for {rules.MOST_SEEDS} seeds"
+        words += f", {plan}"
         entry["seeds_to_decide"] = more
     entry |= {"verdict": verdict, "measured": words}
     entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}

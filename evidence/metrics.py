@@ -88,17 +88,17 @@ def best_rate(losses: Mapping[float, float]) -> float:
     return float(rates[i] * np.exp(-b / (2 * a))) if a > 0 else float(rates[i])
 
 
-def width(losses: Mapping[float, float], limit: float) -> float:
-    """Decades of rates around the best one whose loss is at or below a limit; 0 where none is.
+def edges(losses: Mapping[float, float], limit: float) -> tuple[float, float]:
+    """Where the rates around the best one whose loss is at or below a limit begin and end, as log10.
 
     Between the last rate that is and the first that is not, the edge is where a straight line in the logarithms
-    crosses the limit; a range that goes on beyond the grid ends with it.
+    crosses the limit; a range that goes on beyond the grid ends with it. Where no loss is, both are the best rate.
     """
     rates = sorted(losses)
     x, y = np.log10(rates), np.log([losses[rate] / limit for rate in rates])
     best = int(np.argmin(y))
     if y[best] > 0:
-        return 0.0
+        return float(x[best]), float(x[best])
     ends = []
     for side in (range(best, -1, -1), range(best, len(rates))):
         inside, outside = best, None
@@ -111,7 +111,13 @@ def width(losses: Mapping[float, float], limit: float) -> float:
         if outside is not None:
             end += (x[outside] - x[inside]) * -y[inside] / (y[outside] - y[inside])
         ends.append(end)
-    return float(ends[1] - ends[0])
+    return float(ends[0]), float(ends[1])
+
+
+def width(losses: Mapping[float, float], limit: float) -> float:
+    """Decades of rates around the best one whose loss is at or below a limit; 0 where none is."""
+    low, high = edges(losses, limit)
+    return high - low
 
 
 def regret(rate: float | None, losses: Mapping[float, float]) -> float:
@@ -204,6 +210,11 @@ METRICS: dict[str, Metric] = {
         "log",
         "zigzag of the log of the validation loss",
     ),
+    "rises": Metric(
+        lambda run: float(np.mean(np.diff(run.history["val_loss"][5:]) > 0)),
+        "number",
+        "share of the epochs from 7 on in which the validation loss rises",
+    ),
     "failed": Metric(failed, "yes", "runs that learned nothing"),
     "survived": Metric(lambda run: not failed(run), "yes", "runs that learned something"),
     "climb": Metric(
@@ -281,20 +292,17 @@ METRICS: dict[str, Metric] = {
         "decades of rates at a validation loss of 0.5 or less after epoch 1",
         of="grid",
     ),
-    "width_6": Metric(
-        lambda runs: width(_losses(runs, 6), 0.1),
-        "number",
-        "decades of rates at a validation loss of 0.1 or less after epoch 6",
-        of="grid",
-    ),
     "width_10": Metric(
         lambda runs: width(_losses(runs, 10), 0.1),
         "number",
         "decades of rates at a validation loss of 0.1 or less after epoch 10",
         of="grid",
     ),
-    "width_own": Metric(
-        lambda runs: _own(_losses(runs)), "number", "decades of rates within twice the own best loss", of="grid"
+    "upper_own": Metric(
+        lambda runs: edges(_losses(runs), 2 * min(_losses(runs).values()))[1],
+        "number",
+        "upper end of the rates within twice the own best loss, in decades",
+        of="grid",
     ),
     "width_own_10": Metric(
         lambda runs: _own(_losses(runs, 10)),

@@ -377,7 +377,20 @@ def test_notebook_02_says_in_words_what_came_out():
     adam, sgd = (judged[f"decay-is-better-{name}"]["comparisons"] for name in ("adam", "sgd"))
     assert all(one["value"] < 0 for one in adam) and sum(one["high"] < 0 for one in adam) == 3
     assert [one["low"] > 0 for one in sgd] == [True, False, False, False]
-    assert [sum(one["failed"]) for one in sgd] == [0, 0, 0, 1]  # so say README and notebook 08, too
+    # So say README and notebook 08, too:
+    assert [sum(one["failed"]) for one in sgd] == [0, 0, 0, 1]
+    runs = [run for run in lr_study.load_runs(store.path_of("decay-sgd")) if run.label == "fixed 0.3"]
+    losses = np.mean([run.history["loss"][-2:] for run in runs if run.experiment.seed >= 5], axis=0)
+    assert 0.9 < losses[1] / losses[0] < 0.97  # it still improves a little
+
+
+def test_08_says_in_words_which_starts_fail():
+    ends = {}
+    for run in lr_study.load_runs(store.path_of("decay-grid")):
+        label, _, rate = run.label.rpartition(" ")
+        ends.setdefault(rate, {}).setdefault(label, []).append(metrics.failed(run))
+    assert not any(map(any, ends["0.56"].values())) and len(ends["0.56"]) == 5
+    assert all(sum(lost) > len(lost) / 2 for lost in ends["0.75"].values()) and all(ends["0.75"]["fixed"])
 
 
 def test_notebook_03_says_in_words_whose_range_is_wider():

@@ -39,8 +39,8 @@ def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
 
 
 def test_a_verdict_line_says_what_came_out_when_it_was_judged_again():
-    again = lesson.judged()["sgd-really-large-fails"][1]["confirmation"]["verdict"]
-    assert f"3 seeds; again on Fashion-MNIST: {again}" in repr(lesson.verdict("sgd-really-large-fails"))
+    again = lesson.judged()["ours-sgd-really-large"][1]["confirmation"]["verdict"]
+    assert f"3 seeds; again on Fashion-MNIST: {again}" in repr(lesson.verdict("ours-sgd-really-large"))
 
 
 def test_every_statement_has_a_verdict_line():
@@ -49,7 +49,7 @@ def test_every_statement_has_a_verdict_line():
 
 
 def test_several_comparisons_are_told_with_their_verdicts():
-    line = lesson.verdict("high-start-converges")
+    line = lesson.verdict("ours-high-start")
     assert line.measured.startswith("runs that learned something: ✗ linear 0.75: 0 of 3")
     assert "; ? step 0.75: 1 of 3" in line.measured
 

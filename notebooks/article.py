@@ -57,8 +57,8 @@ def counts() -> str:
             f"{summary['wrong by chance at most']:g} wrong on average, or fewer",
             f"{ELSEWHERE}, {sum(confirmed.values())} statements: "
             + ", ".join(f"{name} {count}" for name, count in confirmed.items())
-            + f"; where both data sets decide, {agree} agree and {len(decided) - agree} do not; {lost} are decided "
-            "by one of them",
+            + f"; where both data sets decide, {agree} agree and {len(decided) - agree} do not; "
+            f"{lost} are decided by one of them",
         )
     )
 

@@ -20,9 +20,9 @@ FINDINGS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end findings -->)", r
 EIGHT = {
     "decay-is-better-sgd": (
         "Decaying rates are a better idea than a fixed one, with SGD",
-        "After twelve epochs, when the fixed rate still improves a little, each at its best of four rates, the test "
-        "loss is {} times as high with linear, {} with step, {} with time, {} with exponential decay, which lost a "
-        "run.",
+        "After twelve epochs, when the fixed rate still improves a little, each at its best of four rates, the "
+        "test loss is {} times as high with linear, {} with step, {} with time, {} with exponential decay, which "
+        "lost a run.",
     ),
     "ours-sgd-really-large": (
         "A really large rate, 0.5, fails with SGD, too",

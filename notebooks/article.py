@@ -375,7 +375,7 @@ def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     arms = [arm for arm, of in zip(comparison["arms"], places, strict=True) if len(set(of)) > 1]  # that differ
     arm = " / ".join(arms).removeprefix("SGD, ").replace(" as printed", "")  # those that are long
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
-    name += f" against {statement['minus']}" if "minus" in statement else ""
+    name += f" vs {statement['minus']}" if "minus" in statement else ""
     failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""
     return f"{name} ({comparison['seeds']}{failed})"
 

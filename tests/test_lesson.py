@@ -29,7 +29,7 @@ def test_a_statement_that_is_not_registered_is_named():
 
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
     line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
-    said = "of the seeds? holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
+    said = "-or-default.) holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
     rule = "counts as true if above 25 % of them; 3 seeds"
     assert repr(line).endswith(f"{said} ({rule}, result seen beforehand)")
     seen, folded = line._repr_html_().split("</summary>")

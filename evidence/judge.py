@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import exact, rules, statements, store, studies
-from .metrics import METRICS, Metric, failed, lowest_point
+from .metrics import METRICS, SWEPT, Metric, failed, lowest_point
 from .statements import Statement, arm_of
 from .store import Recorded, Swept
 
@@ -76,6 +76,10 @@ def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Se
     if metric.of == "pair":
         pairs = zip(seeds[::2], seeds[1::2], strict=True)
         return {one: metric.compute(rates[one], rates[other]) for one, other in pairs}
+    if metric.of == "single":
+        logs = np.mean([np.log(list(losses[seed].values())) for seed in sorted(losses)], axis=0)
+        mean = dict(zip(losses[min(losses)], np.exp(logs), strict=True))
+        return {seed: metric.compute(rates[seed], mean) for seed in seeds}
     middle = {
         seed: float(np.median([metric.compute(rate, losses[seed]) for rate in rates.values()])) for seed in seeds
     }
@@ -96,7 +100,7 @@ def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: 
         Seed → number, or true and false.
     """
     metric, study = METRICS[statement.metric], library[name]
-    if metric.of in ("sweep", "pair"):
+    if metric.of in SWEPT:
         return _swept(metric, study, library[grid_of(name)], arm, seeds)
     if metric.of == "grid":
         grids = grids_of(study, arm)
@@ -108,7 +112,7 @@ def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: 
 def failures(statement: Statement, arm: str, name: str, library: Library, seeds: Sequence[int]) -> tuple[int, int]:
     """How many runs of an arm failed, of how many; of a range test, how many sweeps gave no rate."""
     study = library[name]
-    if METRICS[statement.metric].of in ("sweep", "pair"):
+    if METRICS[statement.metric].of in SWEPT:
         label, _, rule = arm.rpartition(" ")
         sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm and rule != GUESS else []
         return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
@@ -122,7 +126,7 @@ def seeds_of(statement: Statement, comparison: Sequence[str], name: str, library
     if not name.startswith("fashion/"):
         return list(statement.seeds)
     of, arms = METRICS[statement.metric].of, list(comparison)
-    if of in ("sweep", "pair"):
+    if of in SWEPT:
         arms = [arm.rpartition(" ")[0] for arm in arms]
     study = library[grid_of(name) if of == "sweep" else name]
     return sorted(set.intersection(*({run.experiment.seed for run in runs_of(study, arm)} for arm in arms)))
@@ -242,7 +246,7 @@ def failures_in_words(
     """Which arms had runs that failed, or sweeps without an answer; empty where none, or where this is asked."""
     if statement.metric in ("failed", "survived"):
         return ""
-    what = "sweeps without a rate" if METRICS[statement.metric].of in ("sweep", "pair") else "failed runs"
+    what = "sweeps without a rate" if METRICS[statement.metric].of in SWEPT else "failed runs"
     counts = {arm: failures(statement, arm, name, library, seeds) for arm in comparison}
     said = [f"{_named(arm)} {count} of {total}" for arm, (count, total) in counts.items() if count]
     return f", {what}: {', '.join(said)}" if said else ""
@@ -331,7 +335,7 @@ def _short(number: float, digits: int = 4) -> float:
 def lacking(statement: Statement, name: str, library: Library) -> str:
     """What must still be recorded before a statement can be judged; empty where nothing is."""
     names = [name, *([statement.minus] if statement.minus else [])]
-    if METRICS[statement.metric].of in ("sweep", "pair"):
+    if METRICS[statement.metric].of in SWEPT:
         names.append(grid_of(name))
     return "; ".join(str(library[one]) for one in names if not library[one].complete)
 

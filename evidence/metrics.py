@@ -19,13 +19,17 @@ LATE = 96  # steps: half an epoch
 FALL = 8 * 192  # the step at which the rate begins to fall in the study "plateau"
 
 
+SWEPT = ("sweep", "single", "pair")
+
+
 @dataclasses.dataclass(frozen=True)
 class Metric:
     """A number, or a yes or no, of one run or of one seed's grid.
 
     `scale` is "loss" (capped at equal guesses, compared by its logarithm), "log" (compared by its logarithm),
-    "number" or "yes". `of` is what `compute` takes: "run", "grid", "sweep" or "pair". `words` are for the
-    reader.
+    "number" or "yes". `of` is what `compute` takes: "run", "grid", or one of SWEPT: "sweep" (the rate that a sweep
+    suggests, and one grid), "single" (that rate, and the mean of the grids) or "pair" (the rates of two sweeps).
+    `words` are for the reader.
     """
 
     compute: Callable[..., float]
@@ -319,6 +323,12 @@ METRICS: dict[str, Metric] = {
         "yes",
         "grids on which the suggested rate ends above twice the lowest loss",
         of="sweep",
+    ),
+    "regret_quarter": Metric(
+        lambda rate, losses: regret(rate, losses) <= 1.25,
+        "yes",
+        "sweeps whose rate costs at most 25 % above the lowest loss of the grid",
+        of="single",
     ),
     "off": Metric(
         lambda rate, losses: math.nan if rate is None else rate / best_rate(losses),

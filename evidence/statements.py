@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from . import rules
-from .metrics import METRICS
+from .metrics import METRICS, SWEPT
 
 PATH = Path(__file__).with_name("statements.toml")
 # The kinds, and what an entry of each must have besides what all have. Nothing else may be set but `changed` and
@@ -173,7 +173,7 @@ def problems(statement: Statement, planned: Mapping[str, Collection[tuple[str, i
         of = METRICS[statement.metric].of
         for arm in {arm for comparison in statement.arms for arm in comparison}:
             found = {seed for label, seed in planned[study] if arm in (label, arm_of(label))}
-            if of in ("sweep", "pair"):  # a rule, or a rate, stands at the end
+            if of in SWEPT:  # a rule, or a rate, stands at the end
                 swept = arm.rpartition(" ")[0]
                 found = {seed for label, seed in planned[study] if label == swept}
                 if of == "sweep" and found:  # the seeds are those of the grids that it is held against

@@ -80,7 +80,7 @@ def test_the_findings_are_those_of_the_evidence():
 
 
 def test_most_runs_of_sgd_fail_at_1_as_the_second_finding_says():
-    assert lesson().verdict("sgd-largest-fails").judged["verdict"] == "holds"
+    assert lesson().verdict("ours-sgd-at-one").judged["verdict"] == "holds"
 
 
 def test_the_figure_is_the_one_of_notebook_00():

@@ -116,8 +116,8 @@ def failures(statement: Statement, arm: str, name: str, library: Library, seeds:
         label, _, rule = arm.rpartition(" ")
         sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm and rule != GUESS else []
         return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
-    studies = [study, library[statement.minus]] if statement.minus else [study]
-    runs = [run for one in studies for run in runs_of(one, arm) if run.experiment.seed in seeds]
+    both = [study, library[statement.minus]] if statement.minus else [study]
+    runs = [run for one in both for run in runs_of(one, arm) if run.experiment.seed in seeds]
     return sum(map(failed, runs)), len(runs)
 
 

@@ -51,6 +51,7 @@ def claim(**changes):
     return Statement("made-up", "ours", "?", fields.pop("kind", "paired"), "01", **fields)
 
 
+NOISY = {"a": (0.20, 0.21, 0.19), "b": (0.21, 0.20, 0.19)}
 RUNS = [made_up(arm, seed, loss * seed) for arm, loss in (("a", 0.4), ("b", 0.2)) for seed in (1, 2, 3)]
 
 
@@ -129,6 +130,10 @@ def test_a_rule_is_held_against_each_grid_by_itself():
     (one,) = judge.measured(regret, "range-test", library)["comparisons"]
     assert (one["seeds"], one["failed"]) == (2, [1])
     assert ", sweeps without a rate: SGD valley 1 of 5" in one["measured"]
+    # Each sweep by itself against the mean of the grids: 0.01 costs nothing, 0.1 nearly three times as much.
+    once = claim(kind="share", metric="regret_quarter", arms=(("SGD valley",),), reference=0.5, seeds=range(5))
+    found = judge.numbers(once, "SGD valley", "range-test", library, range(5))
+    assert found == {0: True, 1: False, 2: False, 3: False, 4: False}
 
 
 @pytest.mark.parametrize(
@@ -187,6 +192,27 @@ def test_an_offset_and_a_difference_elsewhere_are_taken_off():
     elsewhere = judge.effect(claim(minus="t"), ("a", "b"), "s", library)
     assert offset.value == pytest.approx(0)
     assert elsewhere.value == pytest.approx(0)
+
+
+def test_a_run_that_failed_in_the_study_that_is_taken_off_is_named():
+    library = {"s": study("s", RUNS), "t": study("t", [made_up("a", 1, 2.3), *RUNS[1:]])}
+    (one,) = judge.measured(claim(minus="t", direction="apart"), "s", library)["comparisons"]
+    assert one["failed"] == [1, 0] and "failed runs: a 1 of 6" in one["measured"]
+
+
+def test_where_one_is_enough_no_seeds_are_promised_for_what_does_not_decide():
+    runs = [made_up(arm, seed, loss) for arm, losses in NOISY.items() for seed, loss in enumerate(losses)]
+    fields = {"direction": "apart", "smallest": 0.1, "seeds": (0, 1, 2)}
+    (one,) = judge.measured(claim(**fields), "s", {"s": study("s", runs)})["comparisons"]
+    assert "seeds in all would decide" in one["measured"] and one["seeds_to_decide"]
+    (one,) = judge.measured(claim(one_is_enough=True, **fields), "s", {"s": study("s", runs)})["comparisons"]
+    assert one["measured"].endswith("more seeds would hardly show it") and one["seeds_to_decide"] is None
+
+
+def test_an_arm_is_named_with_the_rate_that_its_search_chose():
+    runs = [made_up(f"{arm} {rate}", seed, 0.1) for arm, rate in (("a", 0.3), ("b", 0.001)) for seed in (1, 2, 3)]
+    (one,) = judge.measured(claim(), "s", {"s": study("s", runs)})["comparisons"]
+    assert one["measured"].startswith("test loss: a 0.3 is 1 (1 to 1) times b 0.001")
 
 
 def test_the_confirmation_is_held_to_its_false_discoveries():

@@ -535,6 +535,7 @@ def test_width_in_decades():
     assert metrics.width({0.01: 0.5, 0.1: 0.2, 1.0: 0.5}, 0.5) == pytest.approx(2)
     assert metrics.width({0.01: 0.1, 0.1: 9.0, 1.0: 0.5}, 0.5) < 1  # what lies beyond a gap is another range
     assert metrics.width({0.01: 2.0}, 0.5) == 0
+    assert metrics.edges({0.01: 1.0, 0.1: 0.25, 1.0: 1.0}, 0.5) == pytest.approx((-1.5, -0.5))  # as log10
 
 
 def test_regret_between_and_beyond_the_rates_of_the_grid():

@@ -295,6 +295,15 @@ def limits(statement: Statement) -> str:
     return f"{count} runs {said[can.pop()] if can else 'cannot decide this, whatever comes'}"
 
 
+def difference(statement: Statement, made: rules.Effect, verdict: str) -> str:
+    """Of an effect that is there, but not clearly beyond the border: that it is there; empty for all else."""
+    beyond_none = {"higher": made.low > 0, "lower": made.high < 0}.get(statement.direction, False)
+    if statement.kind not in ("paired", "shares") or verdict == rules.HOLDS or not beyond_none:
+        return ""
+    size = "clearly smaller than the border" if verdict == rules.FAILS else "perhaps smaller than the border"
+    return f"; there is a difference, {size}"
+
+
 def compared(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> dict[str, Any]:
     """One comparison with its verdict, as verdicts.json has it."""
     entry: dict[str, Any] = {"arms": list(comparison)}
@@ -319,6 +328,7 @@ def compared(statement: Statement, comparison: Sequence[str], name: str, library
             plan = f"too close for {rules.MOST_SEEDS} seeds"
         words += f", {plan}"
         entry["seeds_to_decide"] = more
+    words += difference(statement, made, verdict)
     entry |= {"verdict": verdict, "measured": words}
     entry |= {key: _short(getattr(made, key)) for key in ("value", "low", "high")}
     entry |= {"seeds": made.seeds, "failed": list(made.failed), "p": _short(rules.p_value(made, *claim), 2)}

@@ -209,6 +209,20 @@ def test_where_one_is_enough_no_seeds_are_promised_for_what_does_not_decide():
     assert one["measured"].endswith("more seeds would hardly show it") and one["seeds_to_decide"] is None
 
 
+@pytest.mark.parametrize(
+    "direction, smallest, words",
+    [
+        ("higher", 0.8, "; there is a difference, clearly smaller than the border"),  # 2 times, of 2.23
+        ("higher", 0.1, "times b"),
+        ("lower", 0.1, "times b"),
+    ],
+)
+def test_a_difference_that_is_smaller_than_the_border_is_told(direction, smallest, words):
+    asked = claim(direction=direction, smallest=smallest)
+    (one,) = judge.measured(asked, "s", {"s": study("s", RUNS)})["comparisons"]
+    assert one["measured"].endswith(words)
+
+
 def test_an_arm_is_named_with_the_rate_that_its_search_chose():
     runs = [made_up(f"{arm} {rate}", seed, 0.1) for arm, rate in (("a", 0.3), ("b", 0.001)) for seed in (1, 2, 3)]
     (one,) = judge.measured(claim(), "s", {"s": study("s", runs)})["comparisons"]

@@ -132,6 +132,15 @@ def seeds_of(statement: Statement, comparison: Sequence[str], name: str, library
     return sorted(set.intersection(*({run.experiment.seed for run in runs_of(study, arm)} for arm in arms)))
 
 
+def epochs_of(statement: Statement, library: Library) -> list[int]:
+    """How long the runs behind a statement were; of a range test's those of the grids that it is held against."""
+    if METRICS[statement.metric].of in SWEPT:
+        runs = library[grid_of(statement.study)].runs
+    else:
+        runs = [run for arms in statement.arms for arm in arms for run in runs_of(library[statement.study], arm)]
+    return sorted({run.experiment.epochs for run in runs})
+
+
 # One comparison ----------------------------------------------------------------------------------------
 
 
@@ -423,6 +432,7 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
         else:
             entry |= {"true if": border(statement), "limits": limits(statement)}
             entry["scale"] = METRICS[statement.metric].scale
+            entry["epochs"] = epochs_of(statement, library)
             entry |= measured(statement, statement.study, library)
             if statement.confirm:
                 family[statement.id] = measured(statement, f"fashion/{statement.study}", library)

@@ -152,7 +152,12 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
     "Do adaptive optimizers free us from choosing a rate?": [
         (
             "adaptive-needs-a-rate",
-            "With Adam the rate still matters.",
+            "Adam needs another rate than its default.",
+            "The default's loss is {} times the lowest of six.",
+        ),
+        (
+            "ours-adam-wrong-rate",
+            "A wrong one costs.",
             "The worst of six ends at over twice the best loss on {} grids.",
         ),
         (
@@ -172,7 +177,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "adaptive-may-help",
-            "At its best fixed rate Adam beats SGD at its.",
+            "At its best fixed rate Adam beats SGD at its by a tenth.",
             "Its test loss is {} times as high.",
         ),
     ],
@@ -305,7 +310,8 @@ def _small_print(line: lesson.Verdict) -> tuple[str, str]:
         runs = {str(one["seeds"]) for one in found.get("comparisons", ()) if "seeds" in one}
         runs = ", ".join(sorted(runs)) or f"{len(statement['seeds'])} planned"
         seen = "result seen beforehand" if statement["seen"] else "registered before its runs"
-        how = f"counts as true if {border}; over {runs}; {seen}"
+        epochs = " or ".join(map(str, found["epochs"]))
+        how = f"counts as true if {border}; over {runs}; epochs: {epochs}; {seen}"
     return f"{statement['id']}: {how}; lesson {statement['lesson']}", statement.get("why", "")
 
 

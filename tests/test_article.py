@@ -34,7 +34,7 @@ def test_an_entry_says_what_was_found_and_when_it_counts_as_true():
     assert "with each decay learn? <strong>✗ does not hold</strong>" in entry
     assert "runs that learned something:</em><br><em>✗ linear 0.75: 0 of 3" in entry
     border = "counts as true if above 90 % of them; 3 runs can refute this, and cannot confirm it"
-    assert f"ours-high-start: {border}; over 3; result seen beforehand; lesson 02" in entry
+    assert f"ours-high-start: {border}; over 3; epochs: 6; result seen beforehand; lesson 02" in entry
     assert "adam-default: computed; lesson 01" in entries()["adam-default"]
     assert "on Fashion-MNIST <strong>" in entries()["adadelta-needs-no-rate"]
 

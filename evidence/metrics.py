@@ -150,8 +150,8 @@ def _losses(runs: Mapping[float, Any], epoch: int = 0) -> dict[float, float]:
     return {rate: float(rules.capped([_val(run, epoch)])[0][0]) for rate, run in runs.items()}
 
 
-def _own(losses: Mapping[float, float]) -> float:
-    return width(losses, 2 * min(losses.values()))
+def _own(losses: Mapping[float, float]) -> tuple[float, float]:
+    return edges(losses, 2 * min(losses.values()))
 
 
 def _ratio(runs: Mapping[float, Any]) -> float:
@@ -303,13 +303,13 @@ METRICS: dict[str, Metric] = {
         of="grid",
     ),
     "upper_own": Metric(
-        lambda runs: edges(_losses(runs), 2 * min(_losses(runs).values()))[1],
+        lambda runs: _own(_losses(runs))[1],
         "number",
         "upper end of the rates within twice the own best loss, in decades",
         of="grid",
     ),
     "width_own_10": Metric(
-        lambda runs: _own(_losses(runs, 10)),
+        lambda runs: float(np.diff(_own(_losses(runs, 10)))[0]),
         "number",
         "decades of rates within twice the own best loss after epoch 10",
         of="grid",

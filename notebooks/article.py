@@ -69,7 +69,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         (
             "announces-sgd",
             "It compares rates of SGD.",
-            "Its runs are Adam's, and several entries that do not hold are this slip again.",
+            "Its runs are Adam's.",
         ),
         (
             "ours-no-run-has-a-decay",

@@ -145,6 +145,15 @@ def steps_follow_the_rate() -> Computed:
     return Computed(bool(np.allclose(ratios, 100, rtol=0.01)), f"at 0.001 the first step is {text}")
 
 
+def images_are_black_or_white() -> Computed:
+    """The values that a pixel of a byte can have after the division by 255: are they two?"""
+    values = np.unique(np.arange(256, dtype="float32") / 255)
+    return Computed(
+        len(values) == 2,
+        f"a pixel has {len(values)} greys before and after; the division moves them from 0…255 to 0…1",
+    )
+
+
 def _descend(curvature: float, rate: float, steps: int) -> float:
     """Gradient descent on curvature/2·x² from 1: the distance that is left."""
     return abs((1 - rate * curvature) ** steps)
@@ -526,6 +535,7 @@ COMPUTE: dict[str, Callable[[], Computed]] = {
         adam_step_is_half_the_gradient,
         adam_steps_are_alike,
         steps_follow_the_rate,
+        images_are_black_or_white,
         tiny_rates_stand_still,
         critical_rate_of_a_parabola,
         adam_travel_is_bounded,

@@ -305,12 +305,14 @@ def limits(statement: Statement) -> str:
 
 
 def difference(statement: Statement, made: rules.Effect, verdict: str) -> str:
-    """Of an effect that is there, but not clearly beyond the border: that it is there; empty for all else."""
-    beyond_none = {"higher": made.low > 0, "lower": made.high < 0}.get(statement.direction, False)
-    if statement.kind not in ("paired", "shares") or verdict == rules.HOLDS or not beyond_none:
+    """Of a claim that is not borne out: the difference that its interval shows all the same, if any."""
+    claims_one = statement.kind in ("paired", "shares") and statement.direction != "within"
+    if not claims_one or verdict == rules.HOLDS or made.low <= 0 <= made.high:
         return ""
-    size = "clearly smaller than the border" if verdict == rules.FAILS else "perhaps smaller than the border"
-    return f"; there is a difference, {size}"
+    if {"higher": made.high < 0, "lower": made.low > 0}.get(statement.direction, False):
+        return "; the difference is the other way round"
+    size = "clearly" if verdict == rules.FAILS else "perhaps"
+    return f"; there is a difference, {size} smaller than the border"
 
 
 def compared(statement: Statement, comparison: Sequence[str], name: str, library: Library) -> dict[str, Any]:

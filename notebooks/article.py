@@ -152,13 +152,13 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
     "Do adaptive optimizers free us from choosing a rate?": [
         (
             "adaptive-needs-a-rate",
-            "Adam needs another rate than its default.",
-            "The default's loss is {} times the lowest of six.",
+            "Adam's rate must still be set: a wrong one costs.",
+            "The worst of six ends at over twice the best loss in {} seeds.",
         ),
         (
-            "ours-adam-wrong-rate",
-            "A wrong one costs.",
-            "The worst of six ends at over twice the best loss on {} grids.",
+            "ours-adam-default",
+            "Keras's default is not good enough for Adam.",
+            "Its loss is {} times the lowest of six.",
         ),
         (
             "adaptive-forgives-ten",
@@ -194,8 +194,8 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "ours-lowest-point",
-            "The curve's lowest point, where the article's caption looks, is far too high with Adam.",
-            "There it ends at over twice the lowest loss on {} grids.",
+            "Where the curve is lowest, Adam ends at over twice the lowest loss.",
+            "It does so on {} grids.",
         ),
         (
             "range-test-near-optimal-sgd",
@@ -425,10 +425,10 @@ def _draw(ax: Axes, place: int, panel: str, row: tuple[Mapping[str, Any], Mappin
     look = LOOKS[comparison["verdict"]] | {"linestyle": "-"}
     value, low, high = (placed(comparison[key]) for key in ("value", "low", "high"))
     ax.plot([low, high], [place, place], linewidth=2, **look)
-    marker = "o"
-    if panel == "times" and not 1 / LARGEST < value < LARGEST:
-        marker = ">" if value > 1 else "<"
-    ax.plot(value, place, marker, color=look["color"])
+    for x, marker in ((low, ""), (high, ""), (value, "o")):
+        if panel == "times" and not 1 / LARGEST < x < LARGEST:
+            marker = ">" if x > 1 else "<"
+        ax.plot(x, place, marker, color=look["color"])
     size = 10 if len(label) < 60 else 9  # longer ones would stick out of the panel
     ax.text(0.01, place - 0.36, label, fontsize=size, transform=ax.get_yaxis_transform())
 

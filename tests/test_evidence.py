@@ -214,7 +214,8 @@ def test_where_one_is_enough_no_seeds_are_promised_for_what_does_not_decide():
     [
         ("higher", 0.8, "; there is a difference, clearly smaller than the border"),  # 2 times, of 2.23
         ("higher", 0.1, "times b"),
-        ("lower", 0.1, "times b"),
+        ("apart", 0.8, "; there is a difference, clearly smaller than the border"),
+        ("lower", 0.1, "; the difference is the other way round"),
     ],
 )
 def test_a_difference_that_is_smaller_than_the_border_is_told(direction, smallest, words):

@@ -28,14 +28,14 @@ def test_a_statement_that_is_not_registered_is_named():
 
 
 def test_a_verdict_line_takes_a_lessons_words_for_what_was_measured():
-    line = lesson.verdict("ours-adam-wrong-rate", "The worst rate ends far above the best in {} seeds.")
+    line = lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best in {} seeds.")
     said = "of the seeds? holds: The worst rate ends far above the best in 3 of 3 (29 % to 100 %) seeds."
     rule = "counts as true if above 25 % of them; 3 seeds"
     assert repr(line).endswith(f"{said} ({rule}, result seen beforehand)")
     seen, folded = line._repr_html_().split("</summary>")
     assert "how it was judged, result seen beforehand" in seen and f"{rule}; <a href" in folded
     with pytest.raises(ValueError, match="for each of 1 intervals"):
-        lesson.verdict("ours-adam-wrong-rate", "The worst rate ends far above the best.")
+        lesson.verdict("adaptive-needs-a-rate", "The worst rate ends far above the best.")
 
 
 def test_a_verdict_line_says_what_came_out_when_it_was_judged_again():

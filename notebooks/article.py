@@ -384,7 +384,7 @@ def _label(statement: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     """The name of a row: the statement, the arm where it has several, and the runs behind it."""
     places = zip(*statement["arms"], strict=True)
     arms = [arm for arm, of in zip(comparison["arms"], places, strict=True) if len(set(of)) > 1]  # that differ
-    arm = " / ".join(arms).removeprefix("SGD, ").replace(" as printed", "")  # those that are long
+    arm = " / ".join(arms).removeprefix("SGD, ").replace(" as printed", "").removesuffix(", as in the article")
     name = statement["id"] + (f", {arm}" if len(statement["arms"]) > 1 else "")
     name += f" vs {statement['minus']}" if "minus" in statement else ""
     failed = f"; {sum(comparison['failed'])} failed" if any(comparison["failed"]) else ""

@@ -334,7 +334,7 @@ def decays_end_smaller() -> Computed:
     text = ", ".join(f"{name} {percent(share, 2)}" for name, share in kept.items())
     return Computed(
         all(share < 1 for share in kept.values()),
-        f"what is left of the first rate at the end, with our settings: {text}",
+        f"what is left of the first rate after {EPOCHS} epochs, with our settings: {text}",
     )
 
 

@@ -86,6 +86,11 @@ def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Se
     return {seed: number > 0.5 for seed, number in middle.items()} if metric.scale == "yes" else middle
 
 
+def _reads_sweeps(arm: str) -> bool:
+    """Whether an arm of a range test is a rule, and neither a rate ("Adam 0.001") nor the half decades."""
+    return arm_of(arm) == arm and not arm.endswith(f" {GUESS}")
+
+
 def numbers(statement: Statement, arm: str, name: str, library: Library, seeds: Sequence[int]) -> Numbers:
     """A statement's metric, for each seed of an arm that counts.
 
@@ -114,7 +119,7 @@ def failures(statement: Statement, arm: str, name: str, library: Library, seeds:
     study = library[name]
     if METRICS[statement.metric].of in SWEPT:
         label, _, rule = arm.rpartition(" ")
-        sweeps = [run for run in study.runs if run.label == label] if arm_of(arm) == arm and rule != GUESS else []
+        sweeps = [run for run in study.runs if run.label == label] if _reads_sweeps(arm) else []
         return sum(answer(run, rule) is None for run in sweeps), len(sweeps)
     both = [study, library[statement.minus]] if statement.minus else [study]
     runs = [run for one in both for run in runs_of(one, arm) if run.experiment.seed in seeds]
@@ -214,7 +219,8 @@ def in_words(statement: Statement, comparison: Sequence[str], made: rules.Effect
     """What was measured, as a reader would say it: "test loss: Adam 0.01 is 1.6 (1.5 to 1.8) times Adam 0.001"."""
     metric, ends = METRICS[statement.metric], (made.value, made.low, made.high)
     arms, log = [_named(arm) for arm in comparison], metric.scale in ("loss", "log")
-    words = metric.words + (", median of the sweeps" if metric.of == "sweep" else "")
+    of_sweeps = metric.of == "sweep" and any(map(_reads_sweeps, comparison))
+    words = metric.words + (", median of the sweeps" if of_sweeps else "")
     if made.kind == "share":
         span = " to ".join(exact.percent(end + statement.reference) for end in ends[1:])
         return f"{words}: {' against '.join(arms)}: {made.counts[0]} of {made.seeds} ({span})"

@@ -317,7 +317,7 @@ METRICS: dict[str, Metric] = {
     "lowest": Metric(lambda runs: min(_losses(runs).values()), "loss", "lowest loss of the grid", of="grid"),
     "wall_over_critical": Metric(wall, "log", "largest rate that survives, over 2/λ at the start", of="grid"),
     # Of a sweep, or of two
-    "regret": Metric(regret, "log", "loss at the suggested rate over the lowest of the grid", of="sweep"),
+    "regret": Metric(regret, "log", "loss at the rate over the lowest of the grid", of="sweep"),
     "regret_twice": Metric(
         lambda rate, losses: regret(rate, losses) > 2,
         "yes",

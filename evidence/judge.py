@@ -137,12 +137,12 @@ def seeds_of(statement: Statement, comparison: Sequence[str], name: str, library
     return sorted(set.intersection(*({run.experiment.seed for run in runs_of(study, arm)} for arm in arms)))
 
 
-def epochs_of(statement: Statement, library: Library) -> list[int]:
-    """How long the runs behind a statement were; of a range test's those of the grids that it is held against."""
+def epochs_of(statement: Statement, name: str, library: Library) -> list[int]:
+    """How long a study's runs for a statement were; of a range test's those of the grids it is held against."""
     if METRICS[statement.metric].of in SWEPT:
-        runs = library[grid_of(statement.study)].runs
+        runs = library[grid_of(name)].runs
     else:
-        runs = [run for arms in statement.arms for arm in arms for run in runs_of(library[statement.study], arm)]
+        runs = [run for arms in statement.arms for arm in arms for run in runs_of(library[name], arm)]
     return sorted({run.experiment.epochs for run in runs})
 
 
@@ -440,10 +440,12 @@ def judge(register: Sequence[Statement], library: Library) -> dict[str, Any]:
         else:
             entry |= {"true if": border(statement), "limits": limits(statement)}
             entry["scale"] = METRICS[statement.metric].scale
-            entry["epochs"] = epochs_of(statement, library)
+            entry["epochs"] = epochs_of(statement, statement.study, library)
             entry |= measured(statement, statement.study, library)
             if statement.confirm:
-                family[statement.id] = measured(statement, f"fashion/{statement.study}", library)
+                name = f"fashion/{statement.study}"
+                epochs = {"epochs": epochs_of(statement, name, library)}
+                family[statement.id] = epochs | measured(statement, name, library)
                 entry["confirmation"] = family[statement.id]
         verdicts[statement.id] = entry
     confirm(family)

@@ -356,7 +356,7 @@ def decay_adam(runs: Sequence[Run] = ()) -> list[Experiment]:
 
     Question: does a decay end lower than the best fixed rate, and is one decay better than the others? Twelve
     epochs, because in the recordings the fixed rates have stopped improving by then (Adam at 0.001: validation
-    loss 0.033 after 12 epochs, 0.037 after 25). Search over three rates and more at an edge, then five fresh seeds.
+    loss 0.033 after 12 epochs, 0.037 after 25). Search over three rates, more at an edge; then five fresh seeds.
     Recorded with seed 0 alone, which chose 0.003 for the fixed rate; `adam-rates` has 0.001 with the fresh seeds,
     and its validation loss after 12 epochs is lower with all five (a referee). So seed 1 is searched as well.
     New: 5 × 4 × 12 = 240, and 60 for each scheme that is best from another rate than before.

@@ -311,6 +311,8 @@ def _small_print(line: lesson.Verdict) -> tuple[str, str]:
         runs = ", ".join(sorted(runs)) or f"{len(statement['seeds'])} planned"
         seen = "result seen beforehand" if statement["seen"] else "registered before its runs"
         epochs = " or ".join(map(str, found["epochs"]))
+        if "confirmation" in found:
+            epochs += f", {ELSEWHERE} {' or '.join(map(str, found['confirmation']['epochs']))}"
         how = f"counts as true if {border}; over {runs}; epochs: {epochs}; {seen}"
     return f"{statement['id']}: {how}; lesson {statement['lesson']}", statement.get("why", "")
 

@@ -124,7 +124,8 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         (
             "decay-is-better-adam",
             "With Adam all four do.",
-            "Here it is {} times as high with linear, {} with step, {} with time, {} with exponential decay.",
+            "Here it is {} times as high with linear, {} with step, {} with time, {} with exponential decay; but "
+            "one seed chose the fixed rate, and another would be better (see the entry).",
         ),
         (
             "small-steps-near-minimum",

@@ -43,7 +43,10 @@ EIGHT = {
         "AdamW with a warm-up and a cosine ends lower than Adam at its best fixed rate",
         "Its test loss is {} times as high after eight epochs.",
     ),
-    "ours-finder-today": ("Under today's Keras a finder that notes what its callback is told notes the mean of the losses so far", None),
+    "ours-finder-today": (
+        "Under today's Keras a callback, as finders have, is told the mean of the losses so far",
+        None,
+    ),
     "ours-keras-schedule-free": ("In Keras's schedule-free AdamW on TensorFlow, `beta_1` has no effect", None),
 }
 

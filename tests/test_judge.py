@@ -402,6 +402,12 @@ def test_notebook_03_says_in_words_whose_range_is_wider():
     assert adam["verdict"] == "undecided" and all(one["verdict"] == "holds" for one in others)
 
 
+def test_notebook_07_says_in_words_what_moves_the_range():
+    judged = json.loads(judge.VERDICTS.read_text(encoding="utf-8"))["verdicts"]["range-depends-on-hyperparameters"]
+    found = {one["arms"][0]: one["verdict"] for one in judged["comparisons"]}
+    assert found.pop("Adam, as in the article") == "holds" and list(found.values()) == ["undecided"] * 3
+
+
 def test_notebook_06_says_in_words_how_the_plans_ended():
     runs = [run for run in lr_study.load_runs(store.path_of("strategies")) if run.experiment.seed >= 5]
     ends = {}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import lesson_claims
 import matplotlib.pyplot as plt
 import pytest
 
@@ -78,3 +79,10 @@ def test_recorded_runs_say_where_they_come_from():
     ]
     told = "recorded: 2 runs on mnist, seeds 0, 1; 2026-11-24; TensorFlow 2, Keras 3, Python 3.11; P, M"
     assert lesson.provenance(runs) == told
+
+
+def test_a_claim_about_a_lessons_runs_can_fail(monkeypatch):
+    monkeypatch.setitem(lesson_claims.CLAIMS, "00", ["loss > 2", "loss < 2"])
+    kernel = {"loss": 1.0}
+    exec(lesson_claims.evaluation("00"), kernel)
+    assert kernel["answer"] == ["loss > 2"]

@@ -124,8 +124,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
         (
             "decay-is-better-adam",
             "With Adam all four do.",
-            "Here it is {} times as high with linear, {} with step, {} with time, {} with exponential decay; but "
-            "one seed chose the fixed rate, and another would be better (see the entry).",
+            "Here it is {} times as high with linear, {} with step, {} with time, {} with exponential decay.",
         ),
         (
             "small-steps-near-minimum",

@@ -734,7 +734,9 @@ def test_results_say_what_is_missing(tmp_path, monkeypatch):
         written(tmp_path, name, *made_up(name, best=-4 - i, seed=i))
     some = candidates.all_candidates()[::50]
     monkeypatch.setattr(candidates, "all_candidates", lambda: some)
-    assert results.check(tmp_path / "no.json")[-1].startswith("no.json is not what the recordings")
+    problems = results.check(tmp_path / "no.json", tmp_path)
+    assert any(problem.startswith("finders: text-gru-sgd is not recorded") for problem in problems)
+    assert problems[-1].startswith("no.json is not what the recordings")
     found = results.computed(tmp_path)
     assert sorted(found["tasks"]) == sorted(NAMES) and "text-gru-sgd" in found["missing"]
     row = found["methods"]["300"]["ours, steepest"]

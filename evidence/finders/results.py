@@ -166,10 +166,10 @@ def write(path: Path = PATH) -> None:
     path.write_text(as_text(computed()), encoding="utf-8")
 
 
-def check(path: Path = PATH) -> list[str]:
+def check(path: Path = PATH, folder: Path = RUNS) -> list[str]:
     """What is missing, or out of date."""
     try:
-        results = computed()
+        results = computed(folder)
     except ValueError as error:
         return [str(error)]
     problems = [

@@ -214,14 +214,14 @@ def test_a_notebook_runs_in_what_binder_installs(tmp_path):
     version = ".".join(map(str, sys.version_info[:2]))
     lock = Path(repo2docker.__file__).parent / "buildpacks" / "conda" / f"environment.py-{version}-linux-64.lock"
     base = [f"{name}=={re.search(rf'/{name}-([0-9.]+)-', lock.read_text())[1]}" for name in BASE]
-    venv.create(tmp_path, with_pip=True)
+    venv.create(tmp_path)
     python = tmp_path / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
     for packages in (["-r", ROOT / "binder" / "requirements.txt"], base):
         subprocess.run([*install, *packages], check=True, timeout=600)
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     subprocess.run([POST_BUILD], cwd=ROOT, env=os.environ | {"PATH": path}, check=True, timeout=120)
-    command = [python, "-c", RUN, ROOT / "notebooks" / "01_fixed_learning_rates.ipynb"]
+    command = [python, "-c", RUN, ROOT / "notebooks" / "04_learning_rate_range_test.ipynb"]
     result = subprocess.run(
         command, env=os.environ | {"PATH": path}, check=True, capture_output=True, text=True, timeout=300
     )

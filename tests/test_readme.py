@@ -40,8 +40,9 @@ EIGHT = {
         "The test loss after one epoch is {} times as high.",
     ),
     "ours-adamw-cosine": (
-        "AdamW with a warm-up and a cosine ends lower than Adam at its best fixed rate",
-        "Its test loss is {} times as high after eight epochs.",
+        "AdamW with a warm-up and a cosine ends lower than Adam at a fixed rate",
+        "After eight epochs its test loss is {} times as high as at 0.003, which two seeds chose, {} times as at "
+        "the article's 0.001.",
     ),
     "ours-finder-today": (
         "Under today's Keras a callback, as finders have, is told the mean of the losses so far",

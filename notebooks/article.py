@@ -119,7 +119,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
             "decay-is-better-sgd",
             "With SGD all four kinds of decay do, with our settings.",
             "After twelve epochs, when the fixed rate still improves a little, the test loss is {} times as high "
-            "with linear, {} with step, {} with time, {} with exponential decay, which lost a run.",
+            "with linear, {} with step, {} with time, {} with exponential decay.",
         ),
         (
             "decay-is-better-adam",

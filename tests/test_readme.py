@@ -21,7 +21,7 @@ EIGHT = {
     "decay-is-better-sgd": (
         "Decaying rates are a better idea than a fixed one, with SGD, our settings and twelve epochs",
         "While the fixed rate still improves a little, and each at its best of four rates, the test loss is {} "
-        "times as high with linear, {} with step, {} with time, {} with exponential decay, which lost a run.",
+        "times as high with linear, {} with step, {} with time, {} with exponential decay.",
     ),
     "ours-sgd-really-large": (
         "A really large rate, 0.5, fails with SGD, too",

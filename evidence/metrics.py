@@ -302,6 +302,12 @@ METRICS: dict[str, Metric] = {
         "decades of rates at a validation loss of 0.1 or less after epoch 10",
         of="grid",
     ),
+    "lower_own": Metric(
+        lambda runs: _own(_losses(runs))[0],
+        "number",
+        "lower end of the rates within twice the own best loss, in decades",
+        of="grid",
+    ),
     "upper_own": Metric(
         lambda runs: _own(_losses(runs))[1],
         "number",

@@ -522,6 +522,7 @@ def cycles(runs: Sequence[Run] = ()) -> list[Experiment]:
     arms = {
         "triangular 0.048 to 0.385": _triangle(0.048, 0.385),
         "fixed 0.216": SGD(0.216),
+        "fixed 0.3": SGD(0.3),  # the best one, recorded for `strategies`
         "one cycle 0.048 to 0.385": SGD(lr.CyclicalLearningRate(0.048, 0.385, 4 * STEPS)),
         "line 0.385 to 0.048": SGD(down),
     }

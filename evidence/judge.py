@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import exact, rules, statements, store, studies
-from .metrics import METRICS, SWEPT, Metric, failed, lowest_point
+from .metrics import METRICS, READINGS, SWEPT, Metric, failed
 from .statements import Statement, arm_of
 from .store import Recorded, Swept
 
@@ -53,8 +53,8 @@ def grid_of(name: str) -> str:
 
 
 def answer(sweep: Swept, rule: str) -> float | None:
-    """What a rule reads from a sweep; "lowest" is the rate at the curve's lowest point."""
-    return sweep.test.suggest(lowest_point if rule == "lowest" else rule)
+    """What a rule reads from a sweep: one of lr_range_test's, or of READINGS."""
+    return sweep.test.suggest(READINGS.get(rule, rule))
 
 
 def _swept(metric: Metric, study: Recorded, grids: Recorded, arm: str, seeds: Sequence[int]) -> Numbers:

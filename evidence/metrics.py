@@ -140,6 +140,14 @@ def lowest_point(learning_rates: np.ndarray, smoothed: np.ndarray) -> float:
     return float(learning_rates[int(np.argmin(smoothed))])
 
 
+def steepest_anywhere(learning_rates: np.ndarray, smoothed: np.ndarray) -> float:
+    """Where a range test's smoothed loss falls most steeply, be it behind its lowest point."""
+    return float(learning_rates[int(np.argmin(np.gradient(smoothed, np.log(learning_rates))))])
+
+
+READINGS = {"lowest": lowest_point, "steepest-anywhere": steepest_anywhere}  # beside the rules of lr_range_test
+
+
 def _val(run: Any, epoch: int = 0) -> float:
     """The validation loss after an epoch, or the last one."""
     losses = run.history["val_loss"]

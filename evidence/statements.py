@@ -24,7 +24,7 @@ KINDS: dict[str, set[str]] = {
 }
 OPTIONAL = {
     "paired": {"offset", "minus", "confirm", "one_is_enough"},
-    "level": {"confirm"},
+    "level": {"confirm", "one_is_enough"},
     "share": {"confirm"},
     "shares": {"confirm"},
 }

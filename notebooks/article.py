@@ -177,14 +177,14 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
             "In Keras this is a rate of 1.",
         ),
         (
-            "adaptive-may-help",
+            "ours-adam-against-sgd",
             "At a fixed rate Adam beats SGD at its best by a tenth.",
             "Its test loss is {} times as high at 0.003, which two seeds chose, {} times at the article's 0.001.",
         ),
     ],
     "Does a range test find a good rate?": [
         (
-            "range-test-near-optimal-adam",
+            "ours-range-test-adam",
             "Where its curve is steepest it comes close with Adam.",
             "In the middle of twenty sweeps the loss is {} times the lowest, up to the curve's lowest point, {} "
             "anywhere.",
@@ -215,7 +215,7 @@ IN_SHORT: dict[str, list[tuple[str, str, str]]] = {
             "It does so on {} grids.",
         ),
         (
-            "range-test-near-optimal-sgd",
+            "ours-range-test-sgd",
             "It comes close with SGD.",
             "Here it is {} times the lowest, and {}.",
         ),

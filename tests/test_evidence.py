@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import lr_helpers as lr
+import lr_range_test
 import lr_study
 from evidence import __main__, exact, judge, metrics, probes, published, record, rules, statements, store, studies
 from evidence.finders import results
@@ -387,3 +388,9 @@ def test_published_adam_begins_with_a_step_of_the_rate():
 
 def test_lowest_point():
     assert metrics.lowest_point(np.array([0.1, 0.2, 0.3]), np.array([3.0, 1.0, 2.0])) == 0.2
+
+
+def test_steepest_anywhere_looks_beyond_the_lowest_point():
+    rates, smoothed = np.geomspace(0.01, 1, 5), np.array([2.0, 1.6, 1.0, 5.0, 2.0])
+    assert metrics.steepest_anywhere(rates, smoothed) == 1.0
+    assert lr_range_test.RULES["steepest"](rates, smoothed) < 0.1 + 1e-9
